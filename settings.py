@@ -1,0 +1,121 @@
+"""The one list of settings: each has a name, a default and a line of help.
+
+`LEADERBOARD_<NAME>` in the environment overrides a default; the environment is
+read once, when this module is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Mapping
+
+PROJECT = Path(__file__).resolve().parent
+PREFIX = "LEADERBOARD_"
+
+
+class SettingError(ValueError):
+    """A setting has a value that it cannot take; the message names both."""
+
+
+def _setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, typed; see `SETTINGS` for the same as (name, default, help)."""
+
+    state_folder: str = _setting(".leaderboard", "data, logs, jars and secrets of the services")
+    bind_address: str = _setting("127.0.0.1", "the address on which every service listens")
+
+    sink: str = _setting("postgres", "where the jobs write the boards", ("postgres", "kafka"))
+    season: str = _setting(
+        "day", "how long a total counts, in UTC; weeks begin on Monday", ("hour", "day", "week", "all")
+    )
+    board_size: int = _setting(100, "places that Flink keeps of each ranked board")
+    max_late_hours: int = _setting(24, "an event this much older than its record is rejected")
+    max_outage_hours: int = _setting(24, "the longest outage after which totals are still right")
+    deduplicate_minutes: int = _setting(10, "an event_id seen again within this time counts once; 0 = off")
+    streak_slide_seconds: int = _setting(2, "how often hot streaks are computed; must divide 10")
+
+    topic: str = _setting("user-score", "the Kafka topic of the score events")
+    topic_partitions: int = _setting(4, "partitions of that topic when it is created")
+    kafka_brokers: str = _setting("", "host:port[,…] of a broker of your own; empty = start one")
+    kafka_port: int = _setting(9092, "port of the broker that is started")
+    kafka_controller_port: int = _setting(9093, "port of that broker's KRaft controller")
+    kafka_heap_mb: int = _setting(512, "heap of that broker in MB")
+
+    postgres_url: str = _setting("", "postgresql://admin:…@host:port/database of your own; empty = start one")
+    postgres_port: int = _setting(5432, "port of the PostgreSQL that is started")
+
+    flink_rest_address: str = _setting("", "host:port of a JobManager of your own; empty = start one")
+    flink_rest_port: int = _setting(8081, "port of the JobManager's REST interface and web page")
+    flink_rpc_port: int = _setting(6123, "port on which TaskManagers reach the JobManager")
+    flink_blob_port: int = _setting(6124, "port of the JobManager's blob server")
+    flink_taskmanager_port: int = _setting(6122, "port on which the JobManager reaches the TaskManager")
+    flink_data_port: int = _setting(6121, "port for data between TaskManagers")
+    flink_jobmanager_memory_mb: int = _setting(1024, "memory of the JobManager process in MB")
+    flink_taskmanager_memory_mb: int = _setting(
+        0, "memory of the TaskManager process in MB; 0 = a third of the machine's, 2048 to 6144"
+    )
+    parallelism: int = _setting(1, "parallelism of each job")
+    checkpoint_seconds: int = _setting(10, "time between checkpoints")
+    sink_flush_millis: int = _setting(200, "the longest time that the sink holds rows back")
+    zookeeper_port: int = _setting(2181, "port of the ZooKeeper that Flink's high availability uses")
+
+    supervisor_port: int = _setting(9001, "port of the process supervisor")
+    dashboard_port: int = _setting(8501, "port of the dashboard")
+    rate_per_second: float = _setting(50.0, "events per second of the injector that run_all.sh starts")
+
+    @property
+    def state(self) -> Path:
+        """The state folder as an absolute path; a relative one is below the project."""
+        return PROJECT / self.state_folder
+
+    @property
+    def brokers(self) -> str:
+        """host:port[,…] of the Kafka brokers in use."""
+        return self.kafka_brokers or f"{self.bind_address}:{self.kafka_port}"
+
+    @property
+    def flink_rest(self) -> str:
+        """host:port of the JobManager's REST interface in use."""
+        return self.flink_rest_address or f"{self.bind_address}:{self.flink_rest_port}"
+
+
+SETTINGS = tuple((f.name, f.default, f.metadata["help"]) for f in fields(Settings))
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Settings from `environment`, defaults where it says nothing.
+
+    Raises SettingError for a value of the wrong type or not among the choices,
+    and for a `LEADERBOARD_` name that is no setting.
+    """
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        text = environment.get(PREFIX + item.name.upper())
+        if text is not None:
+            values[item.name] = _parse(item.name, text, type(item.default), item.metadata["choices"])
+    known = {PREFIX + item.name.upper() for item in fields(Settings)}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingError(f"{', '.join(unknown)}: no such setting; the README lists them all")
+    settings = Settings(**values)
+    if settings.streak_slide_seconds not in (1, 2, 5, 10):
+        raise SettingError("LEADERBOARD_STREAK_SLIDE_SECONDS must be 1, 2, 5 or 10, a divisor of 10")
+    return settings
+
+
+def _parse(name: str, text: str, kind: type, choices: tuple[str, ...]) -> Any:
+    if choices and text not in choices:
+        raise SettingError(f"{PREFIX}{name.upper()} is {text!r}; it must be one of {', '.join(choices)}")
+    try:
+        return kind(text)
+    except ValueError:
+        raise SettingError(f"{PREFIX}{name.upper()} is {text!r}; it must be a number") from None
+
+
+settings = read(os.environ)
