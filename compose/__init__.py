@@ -1,0 +1,1 @@
+"""The services around the pipeline, natively or in containers, behind one door."""

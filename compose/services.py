@@ -1,0 +1,340 @@
+"""The services as supervised processes: their configuration files, starting, awaiting and stopping them."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import xmlrpc.client
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from string import Template
+
+import psutil
+import psycopg2
+import requests
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from compose import flink, postgres
+from compose.errors import SetupError
+from compose.java import java_home
+from compose.passwords import passwords
+from settings import PROJECT, Settings
+
+NATIVE = Path(__file__).parent / "native"
+FREE_DISK_MB = 2048  # topic, checkpoints and logs of a day at the default rate
+
+
+@dataclass(frozen=True)
+class Service:
+    """A supervised program: how it is started, on which ports it listens, how to tell that it answers.
+
+    `is_ready` raises one of NOT_READY as long as the service does not answer.
+    """
+
+    name: str
+    command: list[str]
+    ports: dict[str, int]
+    is_ready: Callable[[], object]
+    deadline_seconds: int = 60
+    environment: dict[str, str] = field(default_factory=dict)
+    stop_signal: str = "TERM"
+    stop_as_group: bool = True
+
+
+NOT_READY = (OSError, requests.RequestException, psycopg2.OperationalError, KafkaError, SetupError)
+
+
+def services(settings: Settings) -> list[Service]:
+    """Every service that this project starts under these settings, in the order of starting."""
+    made = []
+    if not settings.postgres_url:
+        made.append(_postgres(settings))
+    if flink.is_own(settings):
+        made.append(_zookeeper(settings))
+    if not settings.kafka_brokers:
+        made.append(_kafka(settings))
+    if flink.is_own(settings):
+        made += [_jobmanager(settings), _taskmanager(settings)]
+    return [*made, _generator(settings), _dashboard(settings)]
+
+
+def _postgres(settings: Settings) -> Service:
+    folder = postgres.data_folder(settings)
+    config = settings.state / "conf" / "postgresql.conf"
+    options = ["-D", str(folder), "-c", f"config_file={config}"]
+    files = [f"hba_file={folder}/pg_hba.conf", f"ident_file={folder}/pg_ident.conf"]
+    return Service(
+        "postgres",
+        [*postgres.as_unprivileged(), str(postgres.programs().folder / "postgres"), *options]
+        + [word for file in files for word in ("-c", file)],
+        {"postgres_port": settings.postgres_port},
+        lambda: postgres.connect(postgres.admin_dsn(settings)).close(),
+        stop_signal="INT",  # fast shutdown: disconnects clients
+        stop_as_group=False,
+    )
+
+
+def _java(settings: Settings, library: str, heap_mb: int, main: str, *arguments: str) -> list[str]:
+    conf = settings.state / "conf"
+    log = f"-Dlog4j2.configurationFile={conf}/log4j2.properties"
+    classpath = f"{settings.state}/jars/{library}/*"
+    java = str(java_home() / "bin" / "java")
+    return [java, f"-Xmx{heap_mb}m", log, "-cp", classpath, main, *arguments]
+
+
+def _zookeeper(settings: Settings) -> Service:
+    main = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper.server.ZooKeeperServerMain"
+    return Service(
+        "zookeeper",
+        _java(settings, "flink", 128, main, str(settings.state / "conf" / "zoo.cfg")),
+        {"zookeeper_port": settings.zookeeper_port},
+        lambda: _connect(settings, settings.zookeeper_port),
+    )
+
+
+def _kafka(settings: Settings) -> Service:
+    config = str(settings.state / "conf" / "kafka.properties")
+    return Service(
+        "kafka",
+        _java(settings, "kafka", settings.kafka_heap_mb, "kafka.Kafka", config),
+        {"kafka_port": settings.kafka_port, "kafka_controller_port": settings.kafka_controller_port},
+        lambda: KafkaAdminClient(bootstrap_servers=settings.brokers, bootstrap_timeout_ms=2000).close(),
+    )
+
+
+def _jobmanager(settings: Settings) -> Service:
+    return Service(
+        "jobmanager",
+        [str(flink.flink_home() / "bin" / "jobmanager.sh"), "start-foreground"],
+        {
+            "flink_rest_port": settings.flink_rest_port,
+            "flink_rpc_port": settings.flink_rpc_port,
+            "flink_blob_port": settings.flink_blob_port,
+        },
+        lambda: requests.get(f"http://{settings.flink_rest}/jobs/overview", timeout=2).raise_for_status(),
+        environment=flink.environment(settings),
+    )
+
+
+def _taskmanager(settings: Settings) -> Service:
+    return Service(
+        "taskmanager",
+        [str(flink.flink_home() / "bin" / "taskmanager.sh"), "start-foreground"],
+        {
+            "flink_taskmanager_port": settings.flink_taskmanager_port,
+            "flink_data_port": settings.flink_data_port,
+        },
+        lambda: _has_slots(settings),
+        environment=flink.environment(settings),
+    )
+
+
+def _generator(settings: Settings) -> Service:
+    return Service(
+        "generator",
+        [sys.executable, "-m", "generator", "--rate", str(settings.rate_per_second)],
+        {},
+        lambda: None,
+        stop_signal="INT",
+    )
+
+
+def _dashboard(settings: Settings) -> Service:
+    options = {
+        "server.address": settings.bind_address,
+        "server.port": settings.dashboard_port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+    }
+    words = [f"--{name}={value}" for name, value in options.items()]
+    page = f"http://{settings.bind_address}:{settings.dashboard_port}/_stcore/health"
+    return Service(
+        "dashboard",
+        [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", *words],
+        {"dashboard_port": settings.dashboard_port},
+        lambda: requests.get(page, timeout=2).raise_for_status(),
+    )
+
+
+def _connect(settings: Settings, port: int) -> None:
+    socket.create_connection((settings.bind_address, port), timeout=2).close()
+
+
+def _has_slots(settings: Settings) -> None:
+    overview = requests.get(f"http://{settings.flink_rest}/overview", timeout=2).json()
+    if not overview.get("taskmanagers"):
+        raise SetupError("no TaskManager has registered with the JobManager")
+
+
+def check(settings: Settings) -> None:
+    """Raise SetupError when the supervisor runs already, a port is taken or the disk is nearly full."""
+    if is_up(settings):
+        raise SetupError("it is running already")
+    settings.state.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.state).free // 2**20
+    if free < FREE_DISK_MB:
+        raise SetupError(f"only {free} MB are free at {settings.state}; {FREE_DISK_MB} MB are needed. Make room there.")
+    ports = {"supervisor_port": settings.supervisor_port}
+    for service in services(settings):
+        ports |= service.ports
+    for setting, port in ports.items():
+        _check_port(settings, setting, port)
+
+
+def _check_port(settings: Settings, setting: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.bind_address, port))
+        except OSError as error:
+            raise SetupError(
+                f"Port {port} on {settings.bind_address} is taken ({error.strerror}). Stop what uses it, "
+                f"or choose another: LEADERBOARD_{setting.upper()}=<port>."
+            ) from None
+
+
+def start_supervisor(settings: Settings) -> None:
+    """Write all configuration files and start the supervisor, which starts nothing yet."""
+    _write_configuration(settings)
+    config = settings.state / "conf" / "supervisord.conf"
+    subprocess.run([sys.executable, "-m", "supervisor.supervisord", "-c", config], check=True, cwd=PROJECT)
+    _await("supervisord", lambda: _rpc(settings).getState(), 20, settings.state / "logs" / "supervisord.log")
+
+
+def _write_configuration(settings: Settings) -> None:
+    conf, logs = settings.state / "conf", settings.state / "logs"
+    for folder in (conf / "flink", logs, settings.state / "data" / "flink" / "tmp"):
+        folder.mkdir(parents=True, exist_ok=True)
+    values = _values(settings)
+    for name in ("kafka.properties", "zoo.cfg", "postgresql.conf", "log4j2.properties"):
+        _render(name, conf / name, values)
+    _render("flink.yaml", conf / "flink" / "config.yaml", values)
+    _render("log4j2.properties", conf / "flink" / "log4j-console.properties", values)
+    supervisord = conf / "supervisord.conf"
+    supervisord.touch(mode=0o600)
+    _render("supervisord.conf", supervisord, values)
+    with supervisord.open("a") as file:
+        for priority, service in enumerate(services(settings)):
+            file.write(_program(service, priority, logs))
+    if not settings.kafka_brokers:
+        _format_kafka(settings)
+    if not settings.postgres_url:
+        postgres.make_cluster(settings, passwords(settings.state)["postgres_admin"])
+
+
+def _values(settings: Settings) -> dict[str, object]:
+    return asdict(settings) | {
+        "project": PROJECT,
+        "state": settings.state,
+        "data": settings.state / "data",
+        "logs": settings.state / "logs",
+        "supervisor_password": passwords(settings.state)["supervisor"],
+        "java_options": flink.java_options(),
+        "taskmanager_memory_mb": flink.taskmanager_memory_mb(settings),
+        "task_slots": flink.task_slots(settings),
+    }
+
+
+def _render(name: str, target: Path, values: dict[str, object]) -> None:
+    target.write_text(Template((NATIVE / name).read_text()).substitute(values))
+
+
+def _program(service: Service, priority: int, logs: Path) -> str:
+    quoted = ",".join(f'{name}="{value}"' for name, value in service.environment.items())
+    return Template((NATIVE / "program.conf").read_text()).substitute(
+        name=service.name,
+        command=" ".join(f'"{word}"' if " " in word else word for word in service.command).replace("%", "%%"),
+        environment=quoted.replace("%", "%%"),
+        priority=priority,
+        stop_signal=service.stop_signal,
+        stop_as_group=str(service.stop_as_group).lower(),
+        logs=logs,
+        project=PROJECT,
+    )
+
+
+def _format_kafka(settings: Settings) -> None:
+    if (settings.state / "data" / "kafka" / "meta.properties").exists():
+        return
+    config = str(settings.state / "conf" / "kafka.properties")
+    arguments = ["format", "--config", config, "--cluster-id", "bGVhZGVyYm9hcmRzLTAwMQ"]
+    command = _java(settings, "kafka", 128, "kafka.tools.StorageTool", *arguments)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SetupError(f"Kafka could not format its folder: {done.stdout.strip()} {done.stderr.strip()}")
+
+
+def start(settings: Settings, names: list[str]) -> None:
+    """Start these services in turn and await each. Raises SetupError naming the log when one is not ready in time."""
+    for service in (each for each in services(settings) if each.name in names):
+        if _rpc(settings).getProcessInfo(service.name)["statename"] not in ("RUNNING", "STARTING"):
+            _rpc(settings).startProcess(service.name, False)
+    for service in (each for each in services(settings) if each.name in names):
+        log = settings.state / "logs" / f"{service.name}.log"
+        _await(service.name, service.is_ready, service.deadline_seconds, log)
+
+
+def _await(name: str, is_ready: Callable[[], object], deadline_seconds: int, log: Path) -> None:
+    try:
+        for attempt in Retrying(
+            stop=stop_after_delay(deadline_seconds),
+            wait=wait_fixed(0.25),
+            retry=retry_if_exception_type((*NOT_READY, xmlrpc.client.Error)),
+        ):
+            with attempt:
+                is_ready()
+    except RetryError as error:
+        cause = error.last_attempt.exception()
+        raise SetupError(
+            f"{name} did not become ready within {deadline_seconds} s ({cause}). Its log: {log}"
+        ) from cause
+
+
+def _rpc(settings: Settings) -> xmlrpc.client.ServerProxy:
+    password = passwords(settings.state)["supervisor"]
+    address = f"{settings.bind_address}:{settings.supervisor_port}"
+    return xmlrpc.client.ServerProxy(f"http://supervisor:{password}@{address}/RPC2").supervisor
+
+
+def supervisor(settings: Settings) -> psutil.Process | None:
+    """The supervisor's process, None when it does not run."""
+    file = settings.state / "supervisord.pid"
+    try:
+        process = psutil.Process(int(file.read_text()))
+        return process if any("supervisord" in word for word in process.cmdline()) else None
+    except (FileNotFoundError, ValueError, psutil.Error):
+        return None
+
+
+def is_up(settings: Settings) -> bool:
+    """Whether the supervisor runs."""
+    return supervisor(settings) is not None
+
+
+def states(settings: Settings) -> dict[str, str]:
+    """Supervisor's state of each service (RUNNING, BACKOFF, …); all STOPPED when the supervisor is down."""
+    if not is_up(settings):
+        return {service.name: "STOPPED" for service in services(settings)}
+    return {info["name"]: info["statename"] for info in _rpc(settings).getAllProcessInfo()}
+
+
+def stop(settings: Settings) -> bool:
+    """Stop all services, last started first, and the supervisor. False when nothing ran.
+
+    Raises SetupError when something still runs after two minutes.
+    """
+    process = supervisor(settings)
+    if process is None:
+        return False
+    family = [process, *process.children(recursive=True)]
+    process.terminate()
+    _, left = psutil.wait_procs(family, timeout=120)
+    if left:
+        raise SetupError(f"still running after 120 s: {', '.join(f'{each.name()} ({each.pid})' for each in left)}")
+    return True

@@ -1,0 +1,78 @@
+"""The Kafka side: the topic of the score events and the compacted topics of the boards."""
+
+from __future__ import annotations
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from jobs import sql
+from settings import Settings
+
+HOUR_MILLIS = 3_600_000
+
+
+def create(settings: Settings) -> None:
+    """Create the topics that are not there yet."""
+    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    try:
+        known = set(admin.list_topics())
+        missing = {name: options for name, options in _topics(settings).items() if name not in known}
+        if missing:
+            admin.create_topics(missing, wait_for_metadata=True)
+    finally:
+        admin.close()
+
+
+def _topics(settings: Settings) -> dict[str, dict]:
+    events = {
+        "message.timestamp.type": "LogAppendTime",
+        "retention.ms": str(retention_millis(settings)),
+    }
+    boards = {
+        sql.board_topic(name): {"num_partitions": 1, "configs": _board_config(name)} for name in sql.METRICS
+    }
+    return {settings.topic: {"num_partitions": settings.topic_partitions, "configs": events}, **boards}
+
+
+def retention_millis(settings: Settings) -> int:
+    """How long the topic must keep events so that every open season can be rebuilt; -1 is for ever."""
+    season = sql.season_millis(settings.season)
+    if season is None:
+        return -1
+    return season + (settings.max_late_hours + settings.max_outage_hours) * HOUR_MILLIS
+
+
+def _board_config(name: str) -> dict[str, str]:
+    # A removed row's null must outlive a reader that is away for an hour.
+    compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(HOUR_MILLIS), "segment.ms": "600000"}
+    if name == "hot_streaks":  # its keys are never written again: old windows end by time
+        return compacted | {"cleanup.policy": "compact,delete", "retention.ms": str(HOUR_MILLIS)}
+    return compacted
+
+
+def clear(settings: Settings, names: list[str]) -> None:
+    """Remove every row of these metrics' topics by a null value, which readers understand."""
+    producer = KafkaProducer(bootstrap_servers=settings.brokers, acks="all")
+    try:
+        for name in names:
+            for key in _live_keys(settings, sql.board_topic(name)):
+                producer.send(sql.board_topic(name), key=key, value=None)
+        producer.flush()
+    finally:
+        producer.close()
+
+
+def _live_keys(settings: Settings, topic: str) -> list[bytes]:
+    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
+    try:
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning()
+        ends = consumer.end_offsets(partitions)
+        live: dict[bytes, bool] = {}
+        while any(consumer.position(each) < ends[each] for each in partitions):
+            for records in consumer.poll(timeout_ms=1000).values():
+                live.update((record.key, record.value is not None) for record in records)
+    finally:
+        consumer.close()
+    return [key for key, is_live in live.items() if is_live]

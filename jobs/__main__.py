@@ -1,0 +1,118 @@
+"""Submits the metrics' jobs to a Flink JobManager: python -m jobs [metric …] [--sink postgres|kafka]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from compose import postgres, topics
+from jobs import job, sql
+from jobs.job import JobError
+from settings import settings
+
+CANCEL_SECONDS = 60
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when all asked-for jobs run, 1 when Flink refused one, 2 for wrong usage."""
+    options = _parse(arguments)
+    try:
+        if options.explain:
+            _explain(options)
+        else:
+            _submit(options)
+    except Exception as error:
+        if options.verbose:
+            raise
+        print(f"Could not submit: {job.readable(error)}", file=sys.stderr)
+        print("The whole stack trace: the same command with --verbose.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
+    parser.add_argument(
+        "metrics", nargs="*", metavar="metric", help=f"which boards: {', '.join(sql.METRICS)}; all by default"
+    )
+    parser.add_argument("--sink", choices=("postgres", "kafka"), default=settings.sink, help="where the boards go")
+    parser.add_argument("--one-job", action="store_true", help="all in one job that reads the topic once")
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="end what runs, empty the boards in the sink and compute them again from the topic's start",
+    )
+    parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
+    parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.metrics if name not in sql.METRICS]
+    if unknown:
+        parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.METRICS)}")
+    options.metrics = options.metrics or list(sql.METRICS)
+    return options
+
+
+def _explain(options: argparse.Namespace) -> None:
+    environment = job.table_environment(settings)
+    job.define_tables(environment, options.sink, settings)
+    for names in _groups(options):
+        print(job.statement_set(environment, names, settings).explain())
+
+
+def _submit(options: argparse.Namespace) -> None:
+    if options.rebuild:
+        _end_running(options.metrics)
+        (postgres if options.sink == "postgres" else topics).clear(settings, options.metrics)
+    running = job.running(settings)
+    taken = _taken(running)
+    environment = None
+    for names in _groups(options):
+        title = job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, options.sink)
+        if title in running:
+            print(f"{title}: runs already, not submitted again")
+            continue
+        clash = [taken[name] for name in names if name in taken]
+        if clash:
+            raise JobError(f"'{clash[0]}' runs already; --rebuild ends it and starts '{title}' instead")
+        if environment is None:
+            environment = job.table_environment(settings)
+            job.define_tables(environment, options.sink, settings)
+        environment.get_config().set("pipeline.name", title)
+        job.statement_set(environment, names, settings).execute()
+        print(f"{title}: submitted", flush=True)
+
+
+def _groups(options: argparse.Namespace) -> list[list[str]]:
+    return [options.metrics] if options.one_job else [[name] for name in options.metrics]
+
+
+def _taken(running: dict[str, str]) -> dict[str, str]:
+    """The running job of each metric, to whichever sink."""
+    taken = {}
+    for title in running:
+        metric = title.rsplit(" to ", 1)[0]
+        taken |= {name: title for name in (sql.METRICS if metric == job.ONE_JOB else [metric])}
+    return taken
+
+
+def _end_running(metrics: list[str]) -> None:
+    running = job.running(settings)
+    ending = {title for name, title in _taken(running).items() if name in metrics}
+    for title in ending:
+        job.cancel(settings, running[title])
+        print(f"{title}: ends")
+    try:
+        for attempt in Retrying(
+            stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool)
+        ):
+            with attempt:
+                left = ending & set(job.running(settings))
+            attempt.retry_state.set_result(left)
+    except RetryError:
+        raise JobError(f"{', '.join(sorted(ending))} did not end within {CANCEL_SECONDS} s") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Puts the SQL of the metrics together into Flink jobs and hands them to a JobManager."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import requests
+
+from compose import flink, postgres
+from jobs import sql
+from settings import Settings
+
+if TYPE_CHECKING:
+    from pyflink.table import StatementSet, TableEnvironment
+
+ONE_JOB = "all boards"
+ENDED = ("FINISHED", "CANCELED", "FAILED")
+SILENT_PARTITION_SECONDS = 5  # then a partition no longer holds back the watermark
+
+
+class JobError(Exception):
+    """Flink refused or could not be reached; the message is one readable sentence."""
+
+
+def job_name(metric: str, sink: str) -> str:
+    """The name that a job has in Flink: what it computes and where that goes."""
+    return f"{metric} to {sink}"
+
+
+def table_environment(settings: Settings) -> TableEnvironment:
+    """A TableEnvironment that submits to the JobManager named in the settings."""
+    os.environ.update(flink.environment(settings))
+    from pyflink.common import Configuration
+    from pyflink.table import EnvironmentSettings, TableEnvironment
+
+    host, port = settings.flink_rest.rsplit(":", 1)
+    config = Configuration()
+    for key, value in (_configuration(settings) | {"rest.address": host, "rest.port": port}).items():
+        config.set_string(key, value)
+    mode = EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(config).build()
+    return TableEnvironment.create(mode)
+
+
+def _configuration(settings: Settings) -> dict[str, str]:
+    """What a job needs to know; a cluster's own configuration does not reach it."""
+    return {
+        "execution.target": "remote",
+        "parallelism.default": str(settings.parallelism),
+        "table.local-time-zone": "UTC",
+        "table.exec.source.idle-timeout": f"{SILENT_PARTITION_SECONDS} s",
+        "table.exec.state.ttl": _state_ttl(settings),
+        "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
+        "execution.checkpointing.timeout": "2 min",
+        "execution.checkpointing.tolerable-failed-checkpoints": "10",
+        "execution.checkpointing.dir": f"file://{settings.state}/data/flink/checkpoints",
+        "execution.checkpointing.savepoint-dir": f"file://{settings.state}/data/flink/savepoints",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+    }
+
+
+def _state_ttl(settings: Settings) -> str:
+    """How long the state of a total is kept after its last event: nobody's season total is touched later."""
+    season = sql.season_millis(settings.season)
+    if season is None:
+        return "0 ms"
+    return f"{season + (settings.max_late_hours + settings.max_outage_hours) * 3_600_000} ms"
+
+
+def define_tables(environment: TableEnvironment, sink: str, settings: Settings) -> None:
+    """Define what the metrics read from, and a table of the sink for each."""
+    for statement in sql.sources(settings):
+        environment.execute_sql(statement)
+    access = postgres.flink_access(settings) if sink == "postgres" else {"brokers": settings.brokers}
+    for name in sql.METRICS:
+        where = {"table": name} | ({} if sink == "postgres" else {"board_topic": sql.board_topic(name)})
+        environment.execute_sql(
+            sql.read(
+                f"sinks/{sink}.sql",
+                columns=sql.columns(name),
+                sink_flush_millis=settings.sink_flush_millis,
+                **access,
+                **where,
+            )
+        )
+
+
+def insert(name: str, settings: Settings) -> str:
+    """The INSERT of one metric into its table."""
+    # A window's rows have no key that Flink can derive; (window_end, user_id) is
+    # unique because the metric groups by it, so a conflict is a repeated row.
+    on_conflict = "\nON CONFLICT DO NOTHING" if name == "hot_streaks" else ""
+    return f"INSERT INTO {name}\n{sql.metric(name, settings)}{on_conflict}"
+
+
+def statement_set(environment: TableEnvironment, names: list[str], settings: Settings) -> StatementSet:
+    """The INSERTs of these metrics as one job, which reads the topic once."""
+    statements = environment.create_statement_set()
+    for name in names:
+        statements.add_insert_sql(insert(name, settings))
+    return statements
+
+
+def running(settings: Settings) -> dict[str, str]:
+    """Job id by job name of every job that has not ended. Raises JobError when Flink does not answer."""
+    jobs = _rest(settings, "GET", "/jobs/overview")["jobs"]
+    return {job["name"]: job["jid"] for job in jobs if job["state"] not in ENDED}
+
+
+def cancel(settings: Settings, job_id: str) -> None:
+    """Ask Flink to cancel a job."""
+    _rest(settings, "PATCH", f"/jobs/{job_id}?mode=cancel")
+
+
+def _rest(settings: Settings, method: str, path: str) -> dict:
+    url = f"http://{settings.flink_rest}{path}"
+    try:
+        answer = requests.request(method, url, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+    except requests.RequestException as error:
+        raise JobError(
+            f"Flink's JobManager does not answer at {settings.flink_rest} ({type(error).__name__}). "
+            "Start it with scripts/run_all.sh, or name another: LEADERBOARD_FLINK_REST_ADDRESS=host:port."
+        ) from error
+
+
+def readable(error: Exception) -> str:
+    """Flink's own error as one sentence: the innermost cause, without the stack trace."""
+    causes = re.findall(r"^(?:Caused by: |: )(?:[\w.$]+\.)?(\w+): (.+)$", str(error), flags=re.MULTILINE)
+    if not causes:
+        return str(error).strip().splitlines()[0]
+    kind, text = causes[-1]
+    return f"{text.strip()} ({kind})"

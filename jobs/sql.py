@@ -1,0 +1,77 @@
+"""The SQL files of this project, with their placeholders filled in.
+
+A placeholder that nothing fills is a KeyError: no half-filled SQL runs.
+"""
+
+from __future__ import annotations
+
+from string import Template
+
+from settings import PROJECT, Settings
+
+METRICS = ("top_teams", "top_players", "hot_streaks", "team_mvps")
+
+# (length, first start after 1970-01-01T00:00Z) in milliseconds. 1970 began on a
+# Thursday, so the first week from a Monday starts four days in.
+SEASONS = {
+    "hour": (3_600_000, 0),
+    "day": (86_400_000, 0),
+    "week": (604_800_000, 4 * 86_400_000),
+}
+
+
+def read(path: str, **values: object) -> str:
+    """The text of `sql/<path>` with every `${name}` replaced by its value.
+
+    Raises KeyError for a placeholder without a value.
+    """
+    return Template((PROJECT / "sql" / path).read_text()).substitute(values)
+
+
+def season_start(season: str) -> str:
+    """SQL for the start of the season that `event_millis` falls in, in epoch milliseconds."""
+    if season == "all":
+        return "CAST(0 AS BIGINT)"
+    length, first = SEASONS[season]
+    return f"event_millis - MOD(event_millis - {first}, {length})"
+
+
+def season_millis(season: str) -> int | None:
+    """How long a season is in milliseconds; None for one without an end."""
+    return None if season == "all" else SEASONS[season][0]
+
+
+def sources(settings: Settings) -> list[str]:
+    """Statements that define what the metrics select from."""
+    return [
+        read("sources/score_events.sql", topic=settings.topic, brokers=settings.brokers),
+        read(
+            "sources/accepted_events.sql",
+            max_late_hours=settings.max_late_hours,
+            season_start=season_start(settings.season),
+        ),
+    ]
+
+
+def metric(name: str, settings: Settings) -> str:
+    """The SELECT of one metric."""
+    values = {"board_size": settings.board_size, "streak_slide_seconds": settings.streak_slide_seconds}
+    return read(f"metrics/{name}.sql", **values)
+
+
+def columns(name: str) -> str:
+    """The columns and the primary key of a metric's table, in Flink's types."""
+    return read(f"tables/{name}.sql").strip()
+
+
+def board_topic(name: str) -> str:
+    """The compacted topic that holds a metric's table in Kafka mode."""
+    return name.replace("_", "-")
+
+
+def board(name: str, settings: Settings, all_seasons: bool = False) -> str:
+    """The SELECT that ranks a metric's table where it is read, in PostgreSQL or SQLite."""
+    newest = f"WHERE season_start = (SELECT MAX(season_start) FROM flink.{name})"
+    return read(
+        f"boards/{name}.sql", board_size=settings.board_size, of_seasons="" if all_seasons else newest
+    ).strip()

@@ -1,0 +1,57 @@
+-- Who carries each team: its best player, and which share of it is theirs?
+-- Grain: one row per season and team with a total above 0.
+-- Ties: the smaller user_id. Readers rank the teams' MVPs by their share.
+--
+-- The best player and the team's total reach the join one after the other, so
+-- for an instant the total may be older than the player's: the greater of the
+-- two is the right lower bound, and keeps the share at 1 or below.
+SELECT
+    season_start,
+    team_id,
+    team_name,
+    user_id,
+    user_name,
+    CAST(player_total AS BIGINT) AS player_total,
+    CAST(GREATEST(team_total, player_total) AS BIGINT) AS team_total,
+    player_total / GREATEST(team_total, player_total) AS contribution_ratio
+FROM (
+    SELECT
+        best.season_start,
+        best.team_id,
+        teams.team_name,
+        best.user_id,
+        COALESCE(best.user_name, best.user_id) AS user_name,
+        best.player_total,
+        teams.team_total
+    FROM (
+        SELECT
+            *,
+            ROW_NUMBER() OVER (
+                PARTITION BY season_start, team_id
+                ORDER BY player_total DESC, user_id
+            ) AS place
+        FROM (
+            SELECT
+                season_start,
+                team_id,
+                user_id,
+                LAST_VALUE(user_name) AS user_name,
+                SUM(score) AS player_total
+            FROM accepted_events
+            GROUP BY season_start, team_id, user_id
+        )
+    ) AS best
+    JOIN (
+        SELECT
+            season_start,
+            team_id,
+            LAST_VALUE(team_name) AS team_name,
+            SUM(score) AS team_total
+        FROM accepted_events
+        GROUP BY season_start, team_id
+    ) AS teams
+        ON best.season_start = teams.season_start
+        AND best.team_id = teams.team_id
+    WHERE best.place = 1
+)
+WHERE player_total > 0

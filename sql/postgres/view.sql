@@ -1,0 +1,3 @@
+CREATE OR REPLACE VIEW leaderboard.${view} AS
+${select};
+GRANT SELECT ON leaderboard.${view} TO ${reader_role};
