@@ -51,6 +51,7 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "table.local-time-zone": "UTC",
         "table.exec.source.idle-timeout": f"{SILENT_PARTITION_SECONDS} s",
         "table.exec.state.ttl": _state_ttl(settings),
+        "table.exec.sink.upsert-materialize": "NONE",
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
         "execution.checkpointing.timeout": "2 min",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
@@ -88,9 +89,9 @@ def define_tables(environment: TableEnvironment, sink: str, settings: Settings) 
 
 def insert(name: str, settings: Settings) -> str:
     """The INSERT of one metric into its table."""
-    # A window's rows have no key that Flink can derive; (window_end, user_id) is
-    # unique because the metric groups by it, so a conflict is a repeated row.
-    on_conflict = "\nON CONFLICT DO NOTHING" if name == "hot_streaks" else ""
+    # Flink derives no key for a window's rows, though they are grouped by one,
+    # and asks what to do about conflicts. There are none but repetitions.
+    on_conflict = "\nON CONFLICT DO DEDUPLICATE" if name == "hot_streaks" else ""
     return f"INSERT INTO {name}\n{sql.metric(name, settings)}{on_conflict}"
 
 
