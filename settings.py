@@ -7,9 +7,10 @@ read once, when this module is imported.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent
 PREFIX = "LEADERBOARD_"

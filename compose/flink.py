@@ -73,5 +73,3 @@ def task_slots(settings: Settings) -> int:
 def is_own(settings: Settings) -> bool:
     """Whether this project starts the cluster, rather than submit to somebody else's."""
     return not settings.flink_rest_address
-
-

@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when all asked-for jobs run, 1 when Flink refused one, 2 for wrong usage."""
     options = _parse(arguments)
     try:
+        options.sink = options.sink or (not options.explain and job.sink_in_use(settings)) or settings.sink
         if options.explain:
             _explain(options)
         else:
@@ -37,12 +38,21 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "metrics", nargs="*", metavar="metric", help=f"which boards: {', '.join(sql.METRICS)}; all by default"
     )
-    parser.add_argument("--sink", choices=("postgres", "kafka"), default=settings.sink, help="where the boards go")
+    parser.add_argument(
+        "--sink",
+        choices=job.SINKS,
+        help=f"where the boards go; by default where they go now, else {settings.sink}",
+    )
     parser.add_argument("--one-job", action="store_true", help="all in one job that reads the topic once")
     parser.add_argument(
         "--rebuild",
         action="store_true",
         help="end what runs, empty the boards in the sink and compute them again from the topic's start",
+    )
+    parser.add_argument(
+        "--switch",
+        action="store_true",
+        help="the same for jobs that write to another sink, and only for those",
     )
     parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
@@ -62,11 +72,11 @@ def _explain(options: argparse.Namespace) -> None:
 
 
 def _submit(options: argparse.Namespace) -> None:
-    if options.rebuild:
+    if options.rebuild or (options.switch and job.sink_in_use(settings) not in (None, options.sink)):
         _end_running(options.metrics)
         (postgres if options.sink == "postgres" else topics).clear(settings, options.metrics)
     running = job.running(settings)
-    taken = _taken(running)
+    taken = job.taken(running)
     environment = None
     for names in _groups(options):
         title = job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, options.sink)
@@ -75,7 +85,7 @@ def _submit(options: argparse.Namespace) -> None:
             continue
         clash = [taken[name] for name in names if name in taken]
         if clash:
-            raise JobError(f"'{clash[0]}' runs already; --rebuild ends it and starts '{title}' instead")
+            raise JobError(f"'{clash[0]}' runs already; --switch ends it and starts '{title}' instead")
         if environment is None:
             environment = job.table_environment(settings)
             job.define_tables(environment, options.sink, settings)
@@ -88,28 +98,17 @@ def _groups(options: argparse.Namespace) -> list[list[str]]:
     return [options.metrics] if options.one_job else [[name] for name in options.metrics]
 
 
-def _taken(running: dict[str, str]) -> dict[str, str]:
-    """The running job of each metric, to whichever sink."""
-    taken = {}
-    for title in running:
-        metric = title.rsplit(" to ", 1)[0]
-        taken |= {name: title for name in (sql.METRICS if metric == job.ONE_JOB else [metric])}
-    return taken
-
-
 def _end_running(metrics: list[str]) -> None:
     running = job.running(settings)
-    ending = {title for name, title in _taken(running).items() if name in metrics}
+    ending = {title for name, title in job.taken(running).items() if name in metrics}
     for title in ending:
         job.cancel(settings, running[title])
         print(f"{title}: ends")
+    waiting = Retrying(
+        stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool)
+    )
     try:
-        for attempt in Retrying(
-            stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool)
-        ):
-            with attempt:
-                left = ending & set(job.running(settings))
-            attempt.retry_state.set_result(left)
+        waiting(lambda: ending & set(job.running(settings)))
     except RetryError:
         raise JobError(f"{', '.join(sorted(ending))} did not end within {CANCEL_SECONDS} s") from None
 

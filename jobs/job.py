@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -15,6 +16,7 @@ from settings import Settings
 if TYPE_CHECKING:
     from pyflink.table import StatementSet, TableEnvironment
 
+SINKS = ("postgres", "kafka")
 ONE_JOB = "all boards"
 ENDED = ("FINISHED", "CANCELED", "FAILED")
 SILENT_PARTITION_SECONDS = 5  # then a partition no longer holds back the watermark
@@ -105,16 +107,33 @@ def statement_set(environment: TableEnvironment, names: list[str], settings: Set
 
 def running(settings: Settings) -> dict[str, str]:
     """Job id by job name of every job that has not ended. Raises JobError when Flink does not answer."""
-    jobs = _rest(settings, "GET", "/jobs/overview")["jobs"]
+    jobs = rest(settings, "GET", "/jobs/overview")["jobs"]
     return {job["name"]: job["jid"] for job in jobs if job["state"] not in ENDED}
+
+
+def taken(names: Iterable[str]) -> dict[str, str]:
+    """The name of the job that computes each metric, to whichever sink, among jobs of these names."""
+    found = {}
+    for name in names:
+        metric, _, sink = name.rpartition(" to ")
+        if sink in SINKS:
+            found |= {each: name for each in (sql.METRICS if metric == ONE_JOB else [metric])}
+    return found
+
+
+def sink_in_use(settings: Settings) -> str | None:
+    """The sink that the running jobs write to, None when none runs."""
+    names = taken(running(settings)).values()
+    return max((name.rpartition(" to ")[2] for name in names), default=None)
 
 
 def cancel(settings: Settings, job_id: str) -> None:
     """Ask Flink to cancel a job."""
-    _rest(settings, "PATCH", f"/jobs/{job_id}?mode=cancel")
+    rest(settings, "PATCH", f"/jobs/{job_id}?mode=cancel")
 
 
-def _rest(settings: Settings, method: str, path: str) -> dict:
+def rest(settings: Settings, method: str, path: str) -> Any:
+    """What Flink's REST interface answers, as JSON values. Raises JobError when it does not."""
     url = f"http://{settings.flink_rest}{path}"
     try:
         answer = requests.request(method, url, timeout=10)

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Starts the whole leaderboard on this machine: services, jobs, injector, dashboard.
+set -euo pipefail
+source "$(dirname "$0")/_environment.sh"
+
+usage() {
+    cat <<'END'
+scripts/run_all.sh [--sink postgres|kafka] [--rate N] [--detach] [--docker]
+
+  --sink    where the boards go; on a running system: move them there
+  --rate    score events per second of the injector (default 50)
+  --detach  return when the boards have rows, rather than show a live status
+  --docker  start the same services with docker compose instead
+END
+}
+
+sink= detach= docker=
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --sink) sink="${2:-}"; shift ;;
+        --rate) export LEADERBOARD_RATE_PER_SECOND="${2:-}"; shift ;;
+        --detach) detach=1 ;;
+        --docker) docker=1 ;;
+        -h | --help) usage; exit 0 ;;
+        *) usage >&2; exit 2 ;;
+    esac
+    shift
+done
+case "$sink" in '' | postgres | kafka) ;; *) usage >&2; exit 2 ;; esac
+[ -z "$sink" ] || export LEADERBOARD_SINK="$sink"
+
+prepare_venv
+
+if [ -n "$docker" ]; then
+    exec python -m compose containers
+fi
+
+if python -m compose running; then
+    [ -n "$sink" ] || { python -m compose describe; exit 0; }
+    say "Moving the boards to $sink"
+    python -m jobs --sink "$sink" --switch
+    exec python -m compose await
+fi
+
+python -m compose check
+python -m compose fetch
+
+trap 'status=$?; trap - EXIT; [ $status -eq 0 ] && [ -n "$detach" ] || python -m compose stop; exit $status' EXIT
+trap 'exit 130' INT TERM
+
+say "Starting PostgreSQL, ZooKeeper, Kafka and Flink"
+python -m compose start postgres zookeeper kafka jobmanager taskmanager
+python -m compose create
+
+say "Starting the injector and the dashboard"
+python -m compose start generator dashboard
+
+say "Submitting the jobs"
+python -m jobs ${sink:+--sink "$sink" --switch}
+
+python -m compose await
+python -m compose describe
+[ -n "$detach" ] || python -m compose watch
