@@ -62,9 +62,7 @@ def await_boards() -> None:
             retry=retry_if_result(bool),
             wait=wait_fixed(0.5),
             stop=stop_after_delay(FIRST_ROWS_SECONDS),
-            before_sleep=lambda state: line.update(
-                f"Waiting for rows of {', '.join(state.outcome.result())}"
-            ),
+            before_sleep=lambda state: line.update(f"Waiting for rows of {', '.join(state.outcome.result())}"),
         )
         try:
             waiting(status.first_rows, settings)

@@ -78,9 +78,7 @@ def _provide(context: MavenContext, folder: Path, jar: Jar) -> None:
             path.unlink()
         else:
             context.local_repos.clear()
-    raise SetupError(
-        f"{path} is not the {jar.coordinates} that this project was tested with (sha256 differs)."
-    )
+    raise SetupError(f"{path} is not the {jar.coordinates} that this project was tested with (sha256 differs).")
 
 
 def _sha256(path: Path) -> str:

@@ -82,9 +82,7 @@ def make_cluster(settings: Settings, password: str) -> None:
         os.chmod(file.name, 0o644 if os.geteuid() == 0 else 0o600)
         command = [programs().folder / "initdb", "-D", folder, "-U", ADMIN, f"--pwfile={file.name}"]
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
-        done = subprocess.run(
-            [*as_unprivileged(), *command, *options], capture_output=True, text=True, cwd="/"
-        )
+        done = subprocess.run([*as_unprivileged(), *command, *options], capture_output=True, text=True, cwd="/")
     if done.returncode:
         raise SetupError(f"PostgreSQL's initdb failed: {done.stderr.strip()}")
 

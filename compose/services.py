@@ -179,9 +179,7 @@ def check(settings: Settings) -> None:
     settings.state.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.state).free // 2**20
     if free < FREE_DISK_MB:
-        raise SetupError(
-            f"only {free} MB are free at {settings.state}; {FREE_DISK_MB} MB are needed. Make room there."
-        )
+        raise SetupError(f"only {free} MB are free at {settings.state}; {FREE_DISK_MB} MB are needed. Make room there.")
     ports = {"supervisor_port": settings.supervisor_port}
     for service in services(settings):
         ports |= service.ports
@@ -338,7 +336,5 @@ def stop(settings: Settings) -> bool:
     process.terminate()
     _, left = psutil.wait_procs(family, timeout=120)
     if left:
-        raise SetupError(
-            f"still running after 120 s: {', '.join(f'{each.name()} ({each.pid})' for each in left)}"
-        )
+        raise SetupError(f"still running after 120 s: {', '.join(f'{each.name()} ({each.pid})' for each in left)}")
     return True

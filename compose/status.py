@@ -97,9 +97,7 @@ def _job_problems(jobs: dict[str, Job], settings: Settings) -> list[str]:
         elif each.checkpoint_age_seconds is None:
             problems.append(f"job '{name}' has no completed checkpoint yet")
         elif each.checkpoint_age_seconds > late:
-            problems.append(
-                f"job '{name}' completed its last checkpoint {each.checkpoint_age_seconds:.0f} s ago"
-            )
+            problems.append(f"job '{name}' completed its last checkpoint {each.checkpoint_age_seconds:.0f} s ago")
     return problems
 
 
@@ -123,9 +121,7 @@ def table(shown: Status) -> Table:
     for name, state in shown.services.items():
         made.add_row("service", name, _coloured(state, state == "RUNNING"))
     for name, each in shown.jobs.items():
-        age = (
-            "none yet" if each.checkpoint_age_seconds is None else f"{each.checkpoint_age_seconds:.0f} s ago"
-        )
+        age = "none yet" if each.checkpoint_age_seconds is None else f"{each.checkpoint_age_seconds:.0f} s ago"
         text = f"{each.state}, checkpoint {age}, {each.restarts} restarts"
         made.add_row("job", name, _coloured(text, each.state == "RUNNING"))
     for name, count in shown.board_rows.items():

@@ -28,9 +28,7 @@ def _topics(settings: Settings) -> dict[str, dict]:
         "message.timestamp.type": "LogAppendTime",
         "retention.ms": str(retention_millis(settings)),
     }
-    boards = {
-        sql.board_topic(name): {"num_partitions": 1, "configs": _board_config(name)} for name in sql.METRICS
-    }
+    boards = {sql.board_topic(name): {"num_partitions": 1, "configs": _board_config(name)} for name in sql.METRICS}
     return {settings.topic: {"num_partitions": settings.topic_partitions, "configs": events}, **boards}
 
 

@@ -104,9 +104,7 @@ def _end_running(metrics: list[str]) -> None:
     for title in ending:
         job.cancel(settings, running[title])
         print(f"{title}: ends")
-    waiting = Retrying(
-        stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool)
-    )
+    waiting = Retrying(stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool))
     try:
         waiting(lambda: ending & set(job.running(settings)))
     except RetryError:

@@ -72,6 +72,4 @@ def board_topic(name: str) -> str:
 def board(name: str, settings: Settings, all_seasons: bool = False) -> str:
     """The SELECT that ranks a metric's table where it is read, in PostgreSQL or SQLite."""
     newest = f"WHERE season_start = (SELECT MAX(season_start) FROM flink.{name})"
-    return read(
-        f"boards/{name}.sql", board_size=settings.board_size, of_seasons="" if all_seasons else newest
-    ).strip()
+    return read(f"boards/{name}.sql", board_size=settings.board_size, of_seasons="" if all_seasons else newest).strip()

@@ -1,0 +1,237 @@
+"""The four metrics in plain Python: what the boards must show for the records of a topic.
+
+Written from the contract alone; nothing that is deployed imports it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+SECOND = 1_000
+MONDAY = 4 * DAY  # the first one after 1970-01-01
+
+
+@dataclass(frozen=True)
+class Record:
+    """A message of the topic as the broker holds it; timestamp in epoch milliseconds."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """An accepted score event; time is its effective time in epoch milliseconds."""
+
+    event_id: str | None
+    user_id: str
+    user_name: str | None
+    team_id: str
+    team_name: str
+    score: int
+    time: int
+
+
+def accept(record: Record, max_late_hours: int = 24) -> Event | None:
+    """The event that a record holds, None when it is to be rejected."""
+    try:
+        fields = json.loads((record.value or b"").decode())
+    except ValueError:
+        return None
+    if not isinstance(fields, dict):
+        return None
+    texts = {name: _text(fields.get(name)) for name in ("event_id", "user_id", "user_name", "team_id", "team_name")}
+    score, time = fields.get("score"), fields.get("event_time_millis")
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in (score, time)):
+        return None
+    too_late = time < record.timestamp - max_late_hours * HOUR
+    too_early = time > record.timestamp + 60 * SECOND
+    if too_late or too_early or not 0 <= score <= 1_000_000:
+        return None
+    if not _is_id(texts["user_id"]) or not _is_id(texts["team_id"]) or texts["team_name"] is None:
+        return None
+    if any(len(texts[name] or "") > 200 for name in ("user_name", "team_name")):
+        return None
+    if any("\0" in (text or "") for text in texts.values()):
+        return None
+    return Event(
+        texts["event_id"] or None,
+        texts["user_id"],
+        texts["user_name"] or None,
+        texts["team_id"],
+        texts["team_name"] or texts["team_id"],
+        score,
+        min(time, record.timestamp),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _is_id(text: str | None) -> bool:
+    return text is not None and text.strip() != "" and len(text) <= 128
+
+
+def accepted(records: Iterable[Record]) -> list[Event]:
+    """The events that count, in order of arrival, each event_id once."""
+    seen: set[str] = set()
+    events = []
+    for record in sorted(records, key=lambda each: (each.timestamp, each.partition, each.offset)):
+        event = accept(record)
+        if event is None or event.event_id in seen:
+            continue
+        if event.event_id:
+            seen.add(event.event_id)
+        events.append(event)
+    return events
+
+
+def season_start(time: int, season: str) -> int:
+    """Start of the season that a time falls in, both in epoch milliseconds."""
+    if season == "all":
+        return 0
+    length, first = {"hour": (HOUR, 0), "day": (DAY, 0), "week": (7 * DAY, MONDAY)}[season]
+    return time - (time - first) % length
+
+
+@dataclass
+class Total:
+    """What one entity has gathered in a season."""
+
+    score: int = 0
+    reached_at: int = 0
+    user_name: str | None = None
+    team_id: str | None = None
+    team_name: str | None = None
+
+    def add(self, event: Event) -> None:
+        self.score += event.score
+        self.reached_at = max(self.reached_at, event.time)
+        self.user_name = event.user_name or self.user_name
+        self.team_id, self.team_name = event.team_id, event.team_name
+
+
+@dataclass
+class Totals:
+    """Totals of the newest season by team, player, and player within a team."""
+
+    season: int
+    teams: dict[str, Total] = field(default_factory=lambda: defaultdict(Total))
+    players: dict[str, Total] = field(default_factory=lambda: defaultdict(Total))
+    members: dict[tuple[str, str], Total] = field(default_factory=lambda: defaultdict(Total))
+
+
+def totals(events: list[Event], season: str = "day") -> Totals:
+    """Sum up the newest season."""
+    newest = max(season_start(event.time, season) for event in events)
+    made = Totals(newest)
+    for event in events:
+        if season_start(event.time, season) == newest:
+            made.teams[event.team_id].add(event)
+            made.players[event.user_id].add(event)
+            made.members[event.team_id, event.user_id].add(event)
+    return made
+
+
+def top_teams(summed: Totals) -> list[dict]:
+    """The board of teams, best first."""
+    rows = [
+        {
+            "team_id": team_id,
+            "team_name": total.team_name,
+            "total_score": total.score,
+            "reached_at": moment(total.reached_at),
+            "season_start": moment(summed.season),
+        }
+        for team_id, total in summed.teams.items()
+    ]
+    return _ranked(rows, "total_score", lambda row: (row["reached_at"], row["team_id"]))[:100]
+
+
+def top_players(summed: Totals) -> list[dict]:
+    """The board of players, best first."""
+    rows = [
+        {
+            "user_id": user_id,
+            "user_name": total.user_name or user_id,
+            "team_id": total.team_id,
+            "team_name": total.team_name,
+            "total_score": total.score,
+            "reached_at": moment(total.reached_at),
+            "season_start": moment(summed.season),
+        }
+        for user_id, total in summed.players.items()
+    ]
+    return _ranked(rows, "total_score", lambda row: (row["reached_at"], row["user_id"]))[:100]
+
+
+def team_mvps(summed: Totals) -> list[dict]:
+    """Every team's best player, by their share of the team's total."""
+    best: dict[str, tuple[str, Total]] = {}
+    for (team_id, user_id), total in sorted(summed.members.items()):
+        if team_id not in best or total.score > best[team_id][1].score:
+            best[team_id] = user_id, total
+    rows = [
+        {
+            "team_id": team_id,
+            "team_name": summed.teams[team_id].team_name,
+            "user_id": user_id,
+            "user_name": total.user_name or user_id,
+            "player_total": total.score,
+            "team_total": summed.teams[team_id].score,
+            "contribution_ratio": total.score / summed.teams[team_id].score,
+            "season_start": moment(summed.season),
+        }
+        for team_id, (user_id, total) in best.items()
+        if summed.teams[team_id].score > 0
+    ]
+    return _ranked(rows, "contribution_ratio", lambda row: (-row["player_total"], row["team_id"]))
+
+
+def hot_streaks(events: list[Event], window_end: int) -> list[dict]:
+    """The streaks of the window that ends at `window_end` (epoch milliseconds), hottest first."""
+    rows = []
+    players = defaultdict(list)
+    for event in events:
+        if window_end - 60 * SECOND <= event.time < window_end:
+            players[event.user_id].append(event)
+    for user_id, long in players.items():
+        short = [event for event in long if event.time >= window_end - 10 * SECOND]
+        if len(short) < 3 or sum(event.score for event in long) == 0:
+            continue
+        short_average = sum(event.score for event in short) / len(short)
+        long_average = sum(event.score for event in long) / len(long)
+        names = [event.user_name for event in short if event.user_name]
+        rows.append(
+            {
+                "user_id": user_id,
+                "user_name": names[-1] if names else user_id,
+                "team_name": short[-1].team_name,
+                "short_term_average": short_average,
+                "long_term_average": long_average,
+                "short_term_events": len(short),
+                "long_term_events": len(long),
+                "hotness": short_average / long_average,
+                "window_end": moment(window_end),
+            }
+        )
+    return _ranked(rows, "hotness", lambda row: (-row["long_term_events"], row["user_id"]))[:100]
+
+
+def _ranked(rows: list[dict], value: str, tie_break) -> list[dict]:
+    ordered = sorted(rows, key=lambda row: (-row[value], *tie_break(row)))
+    return [{"rank_number": 1 + sum(other[value] > row[value] for other in rows), **row} for row in ordered]
+
+
+def moment(millis: int) -> datetime:
+    """Epoch milliseconds as a time in UTC."""
+    return datetime.fromtimestamp(millis / 1000, UTC)
