@@ -55,7 +55,7 @@ def fetch(folder: Path) -> None:
 
 
 def _link(folder: Path, jar: Jar) -> Path:
-    group, artifact, version = jar.coordinates.split(":")
+    _, artifact, version = jar.coordinates.split(":")
     return folder / jar.library / f"{artifact}-{version}.jar"
 
 

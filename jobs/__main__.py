@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -11,6 +12,9 @@ from compose import postgres, topics
 from jobs import job, sql
 from jobs.job import JobError
 from settings import settings
+
+if TYPE_CHECKING:
+    from pyflink.table import TableEnvironment
 
 CANCEL_SECONDS = 60
 
@@ -65,50 +69,61 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _explain(options: argparse.Namespace) -> None:
-    environment = job.table_environment(settings)
-    job.define_tables(environment, options.sink, settings)
+    environment = _with_tables(options.sink)
     for names in _groups(options):
-        print(job.statement_set(environment, names, settings).explain())
+        print(job.compile_plan(environment, names, settings).explain())
 
 
 def _submit(options: argparse.Namespace) -> None:
-    if options.rebuild or (options.switch and job.sink_in_use(settings) not in (None, options.sink)):
-        _end_running(options.metrics)
-        (postgres if options.sink == "postgres" else topics).clear(settings, options.metrics)
     running = job.running(settings)
-    taken = job.taken(running)
+    ending = _to_end(options, running)
+    staying = {name: title for name, title in job.taken(running).items() if title not in ending}
+    plans = {}
     environment = None
     for names in _groups(options):
         title = job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, options.sink)
-        if title in running:
+        clash = {staying[name] for name in names if name in staying}
+        if clash == {title}:
             print(f"{title}: runs already, not submitted again")
-            continue
-        clash = [taken[name] for name in names if name in taken]
-        if clash:
-            raise JobError(f"'{clash[0]}' runs already; --switch ends it and starts '{title}' instead")
-        if environment is None:
-            environment = job.table_environment(settings)
-            job.define_tables(environment, options.sink, settings)
-        environment.get_config().set("pipeline.name", title)
-        job.statement_set(environment, names, settings).execute()
+        elif clash:
+            raise JobError(f"'{min(clash)}' runs already; --switch ends it and starts '{title}' instead")
+        else:
+            environment = environment or _with_tables(options.sink)
+            plans[title] = job.compile_plan(environment, names, settings)
+    if ending:  # only now that the new plans are known to be sound
+        _end({title: running[title] for title in ending})
+        (postgres if options.sink == "postgres" else topics).clear(settings, options.metrics)
+    for title, plan in plans.items():
+        job.execute(environment, plan, title)
         print(f"{title}: submitted", flush=True)
+
+
+def _to_end(options: argparse.Namespace, running: dict[str, str]) -> set[str]:
+    wanted = {title for name, title in job.taken(running).items() if name in options.metrics}
+    if options.rebuild:
+        return wanted
+    return {title for title in wanted if options.switch and not title.endswith(f" to {options.sink}")}
+
+
+def _with_tables(sink: str) -> TableEnvironment:
+    environment = job.table_environment(settings)
+    job.define_tables(environment, sink, settings)
+    return environment
 
 
 def _groups(options: argparse.Namespace) -> list[list[str]]:
     return [options.metrics] if options.one_job else [[name] for name in options.metrics]
 
 
-def _end_running(metrics: list[str]) -> None:
-    running = job.running(settings)
-    ending = {title for name, title in job.taken(running).items() if name in metrics}
-    for title in ending:
-        job.cancel(settings, running[title])
+def _end(jobs: dict[str, str]) -> None:
+    for title, job_id in jobs.items():
+        job.cancel(settings, job_id)
         print(f"{title}: ends")
     waiting = Retrying(stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool))
     try:
-        waiting(lambda: ending & set(job.running(settings)))
+        waiting(lambda: jobs.keys() & job.running(settings).keys())
     except RetryError:
-        raise JobError(f"{', '.join(sorted(ending))} did not end within {CANCEL_SECONDS} s") from None
+        raise JobError(f"{', '.join(jobs)} did not end within {CANCEL_SECONDS} s") from None
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from jobs import sql
 from settings import Settings
 
 if TYPE_CHECKING:
-    from pyflink.table import StatementSet, TableEnvironment
+    from pyflink.table import CompiledPlan, TableEnvironment
 
 SINKS = ("postgres", "kafka")
 ONE_JOB = "all boards"
@@ -97,12 +98,30 @@ def insert(name: str, settings: Settings) -> str:
     return f"INSERT INTO {name}\n{sql.metric(name, settings)}{on_conflict}"
 
 
-def statement_set(environment: TableEnvironment, names: list[str], settings: Settings) -> StatementSet:
-    """The INSERTs of these metrics as one job, which reads the topic once."""
+def compile_plan(environment: TableEnvironment, names: list[str], settings: Settings) -> CompiledPlan:
+    """The INSERTs of these metrics compiled into one job, which reads the topic once.
+
+    The compiled form gives every operator a stable id, and the operator that
+    remembers event ids a time to live of its own.
+    """
+    from pyflink.table import PlanReference
+
     statements = environment.create_statement_set()
     for name in names:
         statements.add_insert_sql(insert(name, settings))
-    return statements
+    plan = json.loads(statements._j_statement_set.compilePlan().asJsonString())
+    for node in plan["nodes"]:
+        if node["type"].startswith("stream-exec-deduplicate"):
+            for state in node["state"]:
+                state["ttl"] = f"{settings.deduplicate_minutes} min"
+    return environment.load_plan(PlanReference.from_json_string(json.dumps(plan)))
+
+
+def execute(environment: TableEnvironment, plan: CompiledPlan, title: str) -> None:
+    """Submit a compiled plan as a job of this name."""
+    environment.get_config().set("pipeline.name", title)
+    # PyFlink 2.3's own execute() calls a method that its Java side does not have.
+    plan._j_compiled_plan.execute()
 
 
 def running(settings: Settings) -> dict[str, str]:

@@ -46,10 +46,13 @@ def sources(settings: Settings) -> list[str]:
     return [
         read("sources/score_events.sql", topic=settings.topic, brokers=settings.brokers),
         read(
-            "sources/accepted_events.sql",
-            max_late_hours=settings.max_late_hours,
+            "sources/valid_events.sql",
+            max_late_millis=settings.max_late_hours * 3_600_000,
             season_start=season_start(settings.season),
         ),
+        read("sources/accepted_events.sql")
+        if settings.deduplicate_minutes
+        else "CREATE TEMPORARY VIEW accepted_events AS SELECT * FROM valid_events",
     ]
 
 

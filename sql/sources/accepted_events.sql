@@ -1,40 +1,29 @@
--- The score events that count, with the season each belongs to.
--- Grain: one row per accepted event.
+-- The score events that count: of those with one event_id, the first to arrive.
+-- Grain: one row per accepted event. One without an event_id is one of a kind.
 --
--- The limits are the contract's: ids of 1 to 128 characters, names of at most
--- 200, scores of 0 to 1,000,000, no U+0000 (PostgreSQL refuses it). How late
--- is too late is judged by the record's time, so a replay decides the same.
--- `score BETWEEN 0 AND …` also tells the planner that totals only grow.
+-- The ids are remembered for `deduplicate_minutes`; jobs.job gives that time
+-- to live to this operator alone, in the compiled plan.
 CREATE TEMPORARY VIEW accepted_events AS
 SELECT
-    event_id,
     user_id,
-    NULLIF(user_name, '') AS user_name,
+    user_name,
     team_id,
-    CASE WHEN team_name = '' THEN team_id ELSE team_name END AS team_name,
+    team_name,
     score,
     event_at,
     event_millis,
-    ${season_start} AS season_start,
-    `partition`,
+    season_start,
     `offset`
 FROM (
     SELECT
         *,
-        LEAST(
-            CAST(event_time_millis AS BIGINT),
-            EXTRACT(EPOCH FROM recorded_at) * 1000
-                + EXTRACT(MILLISECOND FROM recorded_at)
-        ) AS event_millis
-    FROM score_events
+        ROW_NUMBER() OVER (
+            PARTITION BY
+                event_id,
+                CASE WHEN event_id IS NULL THEN `partition` END,
+                CASE WHEN event_id IS NULL THEN `offset` END
+            ORDER BY PROCTIME()
+        ) AS copy
+    FROM valid_events
 )
-WHERE score BETWEEN 0 AND 1000000
-    AND score = FLOOR(score)
-    AND event_time_millis = FLOOR(event_time_millis)
-    AND happened_at <= recorded_at + INTERVAL '60' SECOND
-    AND happened_at >= recorded_at - INTERVAL '${max_late_hours}' HOUR(3)
-    AND CHAR_LENGTH(user_id) <= 128 AND TRIM(user_id) <> ''
-    AND CHAR_LENGTH(team_id) <= 128 AND TRIM(team_id) <> ''
-    AND CHAR_LENGTH(team_name) <= 200
-    AND (user_name IS NULL OR CHAR_LENGTH(user_name) <= 200)
-    AND POSITION(U&'\0000' IN CONCAT_WS('', user_id, user_name, team_id, team_name)) = 0
+WHERE copy = 1

@@ -14,8 +14,8 @@ def plans() -> dict[str, str]:
     environment = job.table_environment(settings)
     job.define_tables(environment, "kafka", settings)
     names = ("top_teams", "top_players", "hot_streaks", "team_mvps")
-    explained = {name: job.statement_set(environment, [name], settings).explain() for name in names}
-    explained["one job"] = job.statement_set(environment, list(names), settings).explain()
+    explained = {name: job.compile_plan(environment, [name], settings).explain() for name in names}
+    explained["one job"] = job.compile_plan(environment, list(names), settings).explain()
     return {name: text.split("== Optimized Execution Plan ==")[1] for name, text in explained.items()}
 
 

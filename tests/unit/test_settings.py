@@ -1,0 +1,31 @@
+"""Settings come from one list; what is wrong with one is said by its name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from settings import PROJECT, SETTINGS, SettingError, read
+
+
+def test_defaults_stand_where_the_environment_says_nothing():
+    assert read({}).kafka_port == 9092
+
+
+def test_the_environment_overrides_a_default():
+    assert read({"LEADERBOARD_KAFKA_PORT": "19092"}).kafka_port == 19092
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("KAFKA_PORT", "many"), ("SINK", "oracle"), ("SEASON", "month"), ("STREAK_SLIDE_SECONDS", "3"), ("NO_SUCH", "1")],
+)
+def test_a_wrong_setting_is_refused_by_its_name(name, value):
+    with pytest.raises(SettingError, match=f"LEADERBOARD_{name}"):
+        read({f"LEADERBOARD_{name}": value})
+
+
+def test_the_readme_lists_every_setting_with_its_default():
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", (PROJECT / "README.md").read_text(), flags=re.MULTILINE)
+    assert rows == [(name, f"`{default}`" if default != "" else "", help) for name, default, help in SETTINGS]
