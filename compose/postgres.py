@@ -143,7 +143,7 @@ def create(settings: Settings) -> None:
         _create_database(settings)
     secret = passwords(settings.state)
     roles = {"flink_role": FLINK, "reader_role": READER}
-    with connect(_database_dsn(settings)) as db, db.cursor() as cursor:
+    with connect(owner_dsn(settings)) as db, db.cursor() as cursor:
         cursor.execute(
             sql.read(
                 "postgres/roles.sql",
@@ -167,7 +167,8 @@ def _views(name: str, settings: Settings) -> dict[str, str]:
     return views
 
 
-def _database_dsn(settings: Settings) -> str:
+def owner_dsn(settings: Settings) -> str:
+    """Connection string to the boards' database as its owner."""
     dsn = admin_dsn(settings)
     return dsn if settings.postgres_url else make_dsn(dsn, dbname=DATABASE)
 
@@ -185,6 +186,6 @@ def _create_database(settings: Settings) -> None:
 
 def clear(settings: Settings, names: list[str]) -> None:
     """Empty the tables of these metrics."""
-    with connect(_database_dsn(settings)) as db, db.cursor() as cursor:
+    with connect(owner_dsn(settings)) as db, db.cursor() as cursor:
         for name in names:
             cursor.execute(f"TRUNCATE flink.{name}")

@@ -1,0 +1,264 @@
+"""Reads the four boards as one consistent snapshot, from PostgreSQL or from Kafka."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from threading import Condition, Lock, Thread
+from typing import Any
+
+import psycopg2
+from kafka import KafkaConsumer, TopicPartition
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
+from psycopg2.pool import PoolError, ThreadedConnectionPool
+
+from compose import postgres
+from jobs import sql
+from settings import Settings
+
+Row = dict[str, Any]
+
+LIMIT = 100  # readers show so many places at most
+STREAKS_KEPT_MILLIS = 60_000  # older windows go away, as by the trigger in PostgreSQL
+TIMES = ("reached_at", "window_end", "season_start")
+FRESH = {"top_teams": "reached_at", "top_players": "reached_at", "hot_streaks": "window_end"}
+
+POOL_SIZE = 4
+ANSWER_SECONDS = 8  # more than the reader's statement time-out and connect time-out of 5 s
+BROKER_SECONDS = 5
+SILENT_SECONDS = 3 * BROKER_SECONDS  # without a word from the broker for so long, its boards are not trusted
+FOLD_SECONDS = 30  # the first fold reads every record since the last compaction
+
+log = logging.getLogger(__name__)
+
+
+class BoardsUnavailable(Exception):
+    """The boards cannot be read; the message says what happened and what to do."""
+
+
+@dataclass(frozen=True)
+class Boards:
+    """The rows of each board in rank order, each with the columns of its view, at one moment."""
+
+    rows: dict[str, list[Row]]
+
+    def newest(self, name: str) -> datetime | None:
+        """The time of a board's newest row; None without rows, and for the MVPs, who carry no time."""
+        return max((row[FRESH[name]] for row in self.rows[name]), default=None) if name in FRESH else None
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The time of the newest data on any board; None when there is none."""
+        return max(filter(None, map(self.newest, self.rows)), default=None)
+
+
+def read(sink: str, settings: Settings) -> Boards:
+    """All four boards from "postgres" or "kafka", at most 100 rows each; times are aware, in UTC.
+
+    Raises BoardsUnavailable when the database or the broker does not answer.
+    """
+    return _read_postgres(settings) if sink == "postgres" else _fold(settings).boards()
+
+
+# PostgreSQL
+
+
+def _read_postgres(settings: Settings) -> Boards:
+    # In a thread of its own, because nothing else bounds the wait for a server that is up but frozen.
+    answer: Future[Boards] = Future()
+    Thread(target=_answer, args=(answer, settings), daemon=True).start()
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except (TimeoutError, PoolError, psycopg2.errors.QueryCanceled):
+        what = "PostgreSQL does not answer in time. Its machine may be overloaded: look at its log."
+        raise BoardsUnavailable(what) from None
+    except psycopg2.OperationalError as error:
+        what = f"PostgreSQL cannot be reached: {_first_line(error)}. Start it with scripts/run_all.sh."
+        raise BoardsUnavailable(what) from error
+    except psycopg2.Error as error:
+        what = f"PostgreSQL refused to show the boards: {_first_line(error)}."
+        raise BoardsUnavailable(f"{what} scripts/run_all.sh creates what is missing.") from error
+
+
+def _answer(answer: Future[Boards], settings: Settings) -> None:
+    try:
+        answer.set_result(_query(_pool(postgres.reader_dsn(settings))))
+    except Exception as error:
+        answer.set_exception(error)
+
+
+@cache
+def _pool(dsn: str) -> ThreadedConnectionPool:
+    return ThreadedConnectionPool(0, POOL_SIZE, dsn, keepalives_idle=5, tcp_user_timeout=ANSWER_SECONDS * 1000)
+
+
+def _query(pool: ThreadedConnectionPool) -> Boards:
+    """The boards over the first connection that still works: all may have died with the database."""
+    for _ in range(POOL_SIZE):
+        db = pool.getconn()
+        try:
+            return _transaction(db)
+        except psycopg2.errors.QueryCanceled:
+            raise
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            db.close()
+        finally:
+            pool.putconn(db, close=db.closed)
+    raise psycopg2.OperationalError("every connection broke")
+
+
+def _transaction(db: connection) -> Boards:
+    if not db.autocommit and db.status == psycopg2.extensions.STATUS_READY:
+        db.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
+    with db, db.cursor() as cursor:
+        rows = {}
+        for name in sql.METRICS:
+            cursor.execute(f"SELECT * FROM leaderboard.{name} LIMIT {LIMIT}")
+            rows[name] = _rows(cursor)
+    return Boards(rows)
+
+
+def _rows(cursor: Any) -> list[Row]:
+    names = [column[0] for column in cursor.description]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(LIMIT)]
+    return [{name: _utc(value) if name in TIMES else value for name, value in row.items()} for row in rows]
+
+
+def _utc(value: datetime | float) -> datetime:
+    return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+# Kafka: the compacted topics, folded into tables and ranked by the very SQL of the views
+
+
+def tables() -> sqlite3.Connection:
+    """An in-memory database with the four metrics' tables, empty, in the schema `flink`."""
+    db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    db.execute("ATTACH ':memory:' AS flink")
+    db.create_function("to_timestamp", 1, lambda seconds: seconds, deterministic=True)
+    for name in sql.METRICS:
+        db.execute(f"CREATE TABLE flink.{name} ({sql.columns(name).replace('STRING', 'TEXT')})")
+    return db
+
+
+def fold(db: sqlite3.Connection, name: str, records: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Apply (key, value) records of a metric's topic in their order; one that is no row is skipped."""
+    info = db.execute(f"PRAGMA flink.table_info({name})").fetchall()
+    columns, keys = [column[1] for column in info], [column[1] for column in info if column[5]]
+    upsert = f"INSERT OR REPLACE INTO flink.{name} VALUES ({', '.join('?' * len(columns))})"
+    remove = f"DELETE FROM flink.{name} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
+    for key, value in records:
+        try:
+            statement, names = (remove, keys) if value is None else (upsert, columns)
+            row = json.loads(key if value is None else value)
+            db.execute(statement, [row[each] for each in names])
+        except (ValueError, TypeError, KeyError, sqlite3.Error) as error:
+            log.warning("A record of %s is no row and was skipped: %r", name, error)
+    if name == "hot_streaks":
+        newest = f"(SELECT MAX(window_end) FROM flink.{name})"
+        db.execute(f"DELETE FROM flink.{name} WHERE window_end < {newest} - {STREAKS_KEPT_MILLIS}")
+
+
+def ranked(db: sqlite3.Connection, settings: Settings) -> Boards:
+    """The boards of folded tables, row for row what the views of PostgreSQL show."""
+    return Boards({name: _rows(db.execute(sql.board(name, settings))) for name in sql.METRICS})
+
+
+class KafkaFold:
+    """Follows the boards' topics in the background; starts over from their beginning after any trouble."""
+
+    def __init__(self, settings: Settings, topics: dict[str, str] | None = None) -> None:
+        """`topics` are the topics by metric, those of the jobs by default."""
+        self._settings = settings
+        self._metrics = {topic: name for name, topic in (topics or _topics()).items()}
+        self._changed = Condition()
+        self._db: sqlite3.Connection | None = None  # only while it holds all that the topics hold
+        self._trouble: str | None = None
+        self._heard_at = time.monotonic()
+        Thread(target=self._run, name="boards from Kafka", daemon=True).start()
+
+    def boards(self) -> Boards:
+        """The boards as of the last poll. Raises BoardsUnavailable."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._db or self._trouble, FOLD_SECONDS)
+            if self._db and time.monotonic() - self._heard_at < SILENT_SECONDS:
+                return ranked(self._db, self._settings)
+            trouble = self._trouble or ("does not answer" if self._db else "is still sending old records")
+        what = f"Kafka at {self._settings.brokers} {trouble}."
+        raise BoardsUnavailable(f"{what} The page comes back by itself; scripts/run_all.sh starts what is down.")
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._follow()
+            except Exception as error:
+                log.info("The fold starts over: %r", error)
+                with self._changed:
+                    self._db, self._trouble = None, f"cannot be read: {_first_line(error)}"
+                    self._changed.notify_all()
+            time.sleep(1)
+
+    def _follow(self) -> None:
+        millis = BROKER_SECONDS * 1000
+        consumer = KafkaConsumer(
+            bootstrap_servers=self._settings.brokers,
+            enable_auto_commit=False,
+            auto_offset_reset="none",  # records went away under the reader: start over
+            request_timeout_ms=millis,
+            bootstrap_timeout_ms=millis,
+            allow_auto_create_topics=False,
+        )
+        with closing(consumer):
+            db = tables()
+            missing = set(self._metrics) - consumer.topics()
+            if missing:
+                raise LookupError(f"it has no topic {', '.join(sorted(missing))}")
+            partitions = [TopicPartition(topic, 0) for topic in self._metrics]
+            consumer.assign(partitions)
+            consumer.seek_to_beginning()
+            while True:
+                ends = consumer.end_offsets(partitions)  # raises when the broker is away; poll() would not
+                if any(consumer.position(each) > ends[each] for each in partitions):
+                    raise LookupError("a topic was made anew")
+                self._take(db, consumer.poll(timeout_ms=500, max_records=10_000))
+                is_complete = all(consumer.position(each) >= ends[each] for each in partitions)
+                self._heard(db if is_complete else self._db)
+
+    def _take(self, db: sqlite3.Connection, polled: dict[TopicPartition, list]) -> None:
+        with self._changed:
+            for partition, records in polled.items():
+                fold(db, self._metrics[partition.topic], ((each.key, each.value) for each in records))
+
+    def _heard(self, db: sqlite3.Connection | None) -> None:
+        with self._changed:
+            self._heard_at, self._db = time.monotonic(), db
+            if db:
+                self._trouble = None
+                self._changed.notify_all()
+
+
+def _topics() -> dict[str, str]:
+    return {name: sql.board_topic(name) for name in sql.METRICS}
+
+
+_starting = Lock()
+_folds: dict[Settings, KafkaFold] = {}
+
+
+def _fold(settings: Settings) -> KafkaFold:
+    with _starting:
+        if settings not in _folds:
+            _folds[settings] = KafkaFold(settings)
+    return _folds[settings]

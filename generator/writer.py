@@ -1,0 +1,192 @@
+"""Where records go: a Kafka topic, or any stream of bytes as lines. Every record ends as acknowledged or failed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.producer.future import FutureRecordMetadata
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, wait_fixed
+
+from generator.events import Record
+
+MAX_PENDING = 50_000  # records without acknowledgement, about 100 MB; the producer itself has no bound
+SETTLE_EVERY = 500  # records; asking more often costs time, less often memory
+MESSAGE_SECONDS = 5.0  # between two messages about an absent broker
+PRODUCER = {
+    "enable_idempotence": True,
+    "acks": "all",
+    "compression_type": "gzip",  # smaller batches cost less of Python's time than compressing them
+    "linger_ms": 20,
+    "batch_size": 128 * 1024,
+    "delivery_timeout_ms": 7 * 86_400_000,  # an absent broker is waited for, not given up
+    "request_timeout_ms": 10_000,
+    "reconnect_backoff_max_ms": 1_000,
+    "bootstrap_timeout_ms": 3_000,
+    "max_block_ms": 3_000,
+    "allow_auto_create_topics": False,  # it would have the wrong partitions and timestamps
+    "metrics_enabled": False,
+}
+# The producer reports each failed attempt; the messages here say it once.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+@dataclass
+class Tally:
+    """Records that were handed over, and what became of them."""
+
+    sent: int = 0
+    acknowledged: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.sent + other.sent, self.acknowledged + other.acknowledged, self.failed + other.failed)
+
+
+class Writer(Protocol):
+    """Takes records; `tally` is up to date after `settle`."""
+
+    tally: Tally
+
+    def open(self) -> bool:
+        """Wait until records can be written; False if stopped before."""
+
+    def has_room(self) -> bool:
+        """Whether one more record may be sent now."""
+
+    def send(self, record: Record) -> None:
+        """Take one record."""
+
+    def settle(self) -> None:
+        """Count what was acknowledged or failed since the last time."""
+
+    def close(self, gives_up: Callable[[], bool]) -> None:
+        """Wait until all is settled or `gives_up`; then whatever is left counts as failed."""
+
+
+class LineWriter:
+    """Writes values as lines; an empty line stands for an empty value or a tombstone."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.tally = Tally()
+
+    def open(self) -> bool:
+        return True
+
+    def has_room(self) -> bool:
+        return True
+
+    def send(self, record: Record) -> None:
+        self._stream.write((record.value or b"") + b"\n")
+        self.tally.sent += 1
+
+    def settle(self) -> None:
+        self._stream.flush()
+        self.tally.acknowledged = self.tally.sent
+
+    def close(self, gives_up: Callable[[], bool]) -> None:
+        self.settle()
+
+
+class KafkaWriter:
+    """Sends to a topic with an idempotent producer.
+
+    `wait` waits for so many seconds or less, `is_stopped` ends the waiting for
+    a broker, and `say` takes the messages to the user.
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        topic: str,
+        wait: Callable[[float], None],
+        is_stopped: Callable[[], bool],
+        say: Callable[[str], None],
+    ) -> None:
+        self._brokers, self._topic = brokers, topic
+        self._wait, self._is_stopped, self._say = wait, is_stopped, say
+        self._pending: deque[FutureRecordMetadata] = deque()
+        self._progress_at = self._said_at = time.monotonic()
+        self.tally = Tally()
+
+    def open(self) -> bool:
+        attempts = Retrying(
+            retry=retry_if_exception_type(KafkaError),
+            wait=wait_fixed(0.5),
+            stop=lambda _: self._is_stopped(),
+            sleep=self._wait,
+            before_sleep=self._say_attempt,
+        )
+        try:
+            self._producer = attempts(self._connect)
+        except RetryError:
+            return False
+        self._progress_at = time.monotonic()
+        return True
+
+    def _connect(self) -> KafkaProducer:
+        producer = KafkaProducer(bootstrap_servers=self._brokers.split(","), **PRODUCER)
+        try:
+            producer.partitions_for(self._topic)
+        except KafkaError as error:
+            producer.close(timeout=0)
+            raise KafkaTimeoutError(f"it has no topic {self._topic} yet") from error
+        return producer
+
+    def _say_attempt(self, state: RetryCallState) -> None:
+        self._say_waiting(f": {state.outcome.exception()}")
+
+    def _say_waiting(self, detail: str) -> None:
+        now = time.monotonic()
+        if now - self._progress_at >= MESSAGE_SECONDS <= now - self._said_at:
+            self._say(f"waiting for the broker at {self._brokers} since {now - self._progress_at:.0f} s{detail}")
+            self._said_at = now
+
+    def has_room(self) -> bool:
+        if len(self._pending) >= MAX_PENDING:
+            self.settle()
+        return len(self._pending) < MAX_PENDING
+
+    def send(self, record: Record) -> None:
+        if not self._pending:
+            self._progress_at = time.monotonic()  # until now there was nothing to wait for
+        self._pending.append(self._producer.send(self._topic, key=record.key, value=record.value))
+        self.tally.sent += 1
+        if self.tally.sent % SETTLE_EVERY == 0:
+            self.settle()
+
+    def settle(self) -> None:
+        pending, before = self._pending, len(self._pending)
+        while pending and pending[0].is_done:
+            future = pending.popleft()
+            if future.succeeded():
+                self.tally.acknowledged += 1
+            else:
+                self._fail(future)
+        if len(pending) < before:
+            self._progress_at = time.monotonic()
+        elif pending:
+            self._say_waiting(f"; {len(pending)} records are not acknowledged yet")
+
+    def _fail(self, future: FutureRecordMetadata) -> None:
+        if not self.tally.failed:
+            self._say(f"a record was refused: {future.exception!r}; further ones are only counted")
+        self.tally.failed += 1
+
+    def close(self, gives_up: Callable[[], bool]) -> None:
+        self.settle()
+        while self._pending and not gives_up():
+            self._wait(0.02)
+            self.settle()
+        self.tally.failed += len(self._pending)
+        try:
+            self._producer.close(timeout=0 if self._pending else 5)
+        except KafkaTimeoutError:
+            self._say(f"{len(self._pending)} records were not acknowledged in time; they may be missing in the topic")
