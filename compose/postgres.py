@@ -152,7 +152,7 @@ def create(settings: Settings) -> None:
                 reader_password=secret["postgres_reader"],
             )
         )
-        for name in sql.METRICS:
+        for name in sql.TABLES:
             columns = sql.columns(name).replace("STRING", "TEXT")
             cursor.execute(sql.read("postgres/table.sql", table=name, columns=columns, **roles))
             for view, select in _views(name, settings).items():

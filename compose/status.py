@@ -88,7 +88,7 @@ def _job(settings: Settings, job_id: str) -> Job:
 
 
 def _job_problems(jobs: dict[str, Job], settings: Settings) -> list[str]:
-    missing = set(sql.METRICS) - set(job.taken(jobs))
+    missing = set(sql.TABLES) - set(job.taken(jobs))
     problems = [f"no job computes {name}" for name in sorted(missing)]
     late = settings.checkpoint_seconds * CHECKPOINT_INTERVALS + 10
     for name, each in jobs.items():

@@ -9,6 +9,7 @@ from jobs import sql
 from settings import Settings
 
 HOUR_MILLIS = 3_600_000
+REJECTS_KEPT_HOURS = 7 * 24
 
 
 def create(settings: Settings) -> None:
@@ -28,7 +29,7 @@ def _topics(settings: Settings) -> dict[str, dict]:
         "message.timestamp.type": "LogAppendTime",
         "retention.ms": str(retention_millis(settings)),
     }
-    boards = {sql.board_topic(name): {"num_partitions": 1, "configs": _board_config(name)} for name in sql.METRICS}
+    boards = {sql.board_topic(name): {"num_partitions": 1, "configs": _board_config(name)} for name in sql.TABLES}
     return {settings.topic: {"num_partitions": settings.topic_partitions, "configs": events}, **boards}
 
 
@@ -43,8 +44,9 @@ def retention_millis(settings: Settings) -> int:
 def _board_config(name: str) -> dict[str, str]:
     # A removed row's null must outlive a reader that is away for an hour.
     compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(HOUR_MILLIS), "segment.ms": "600000"}
-    if name == "hot_streaks":  # its keys are never written again: old windows end by time
-        return compacted | {"cleanup.policy": "compact,delete", "retention.ms": str(HOUR_MILLIS)}
+    kept_hours = {"hot_streaks": 1, sql.REJECTS: REJECTS_KEPT_HOURS}.get(name)
+    if kept_hours:  # its keys are never written again: rows end by time
+        return compacted | {"cleanup.policy": "compact,delete", "retention.ms": str(kept_hours * HOUR_MILLIS)}
     return compacted
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import requests
@@ -21,7 +23,7 @@ STALE_SECONDS = 15  # the watermark's 5 s, a window's slide, a checkpoint's hicc
 TOPS = (10, 25, 50, 100)
 SINKS = {"postgres": "PostgreSQL", "kafka": "Kafka"}
 NAME_LENGTH = 48
-ROW_PIXELS, HEADER_PIXELS = 28, 36
+ROW_PIXELS, HEADER_PIXELS = 28, 36  # the table's; the bars keep in step
 SHOWN_ROWS = 10  # further ones are scrolled to
 
 
@@ -41,14 +43,22 @@ class Panel:
     scale: float = 1
 
 
+def _points(total: float) -> str:
+    """Points in at most nine characters, for a bar; the table has them in full."""
+    for size, unit in ((10**9, " B"), (10**6, " M")):
+        if total >= 10 * size:
+            return f"{total / size:,.1f}{unit}"
+    return f"{total:,}"
+
+
 PANELS = {
     "top_teams": Panel(
         "Top teams", "points of the season", "team_name", "total_score",
-        "Points", "localized", ("#2563eb", "#60a5fa"), "{:,}".format,
+        "Points", "localized", ("#2563eb", "#60a5fa"), _points,
     ),
     "top_players": Panel(
         "Top players", "points of the season", "user_name", "total_score",
-        "Points", "localized", ("#0f766e", "#2dd4bf"), "{:,}".format, (("team_name", "Team"),),
+        "Points", "localized", ("#0f766e", "#2dd4bf"), _points, (("team_name", "Team"),),
     ),
     "hot_streaks": Panel(
         "Hot streaks", "last 10 s against last 60 s, points per event", "user_name", "hotness",
@@ -66,16 +76,21 @@ def main() -> None:
     st.html(_style())
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title("Live leaderboards", anchor=False)
-        sink = st.segmented_control(
-            "Read from", list(SINKS), default=settings.sink, format_func=SINKS.get, required=True,
-            key="sink", bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
-        top = st.segmented_control(
-            "Places", TOPS, default=TOPS[0], format_func="Top {}".format, required=True,
-            key="top", bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
-        is_paused = st.toggle("Pause", key="paused", bind="query-params")
+        sink = _choose("sink", SINKS, settings.sink, SINKS.get)
+        top = _choose("top", TOPS, TOPS[0], "Top {}".format)
+        st.session_state.setdefault("paused", st.query_params.get("paused") == "yes")
+        is_paused = st.toggle("Pause", key="paused")
+    st.query_params.from_dict({"sink": sink, "top": top} | ({"paused": "yes"} if is_paused else {}))
     show(sink, top, is_paused)
+
+
+def _choose(name: str, options: Iterable, default: Any, text: Callable[[Any], str]) -> Any:
+    """A choice among options that stands in the URL; what the URL says wrongly is the default."""
+    known = {str(option): option for option in options}
+    st.session_state.setdefault(name, known.get(st.query_params.get(name), default))
+    return st.segmented_control(
+        name, known.values(), format_func=text, required=True, key=name, label_visibility="collapsed"
+    )
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -95,7 +110,7 @@ def show(sink: str, top: int, is_paused: bool) -> None:
 # What there is to show
 
 
-@st.cache_resource(ttl=0.9 * REFRESH_SECONDS, show_spinner="Reading the boards …")
+@st.cache_resource(ttl=0.9 * REFRESH_SECONDS, show_spinner=False)
 def _read(sink: str) -> tuple[Boards | None, str | None]:
     """The boards, or why there are none; one read a second however many people watch."""
     try:
@@ -109,7 +124,8 @@ def _look(sink: str, is_paused: bool) -> tuple[Boards | None, str | None]:
     last = st.session_state.setdefault("last_seen", {})
     if is_paused and sink in last:
         return last[sink], None
-    seen, trouble = _read(sink)
+    with nullcontext() if last else st.spinner("Reading the boards …"):
+        seen, trouble = _read(sink)
     if seen:
         last[sink] = seen
     return last.get(sink), trouble
@@ -190,15 +206,16 @@ def _panel(name: str, seen: Boards, top: int) -> None:
     newest = seen.newest(name)
     lag = (seen.as_of - newest).total_seconds() if newest else 0
     behind = f" · :red[{_duration(lag)} behind the other boards]" if lag > STALE_SECONDS else ""
-    st.markdown(f"#### {panel.title}\n:small[:gray[{panel.question}{behind}]]")
+    st.markdown(f"#### {panel.title} &ensp;:small[:gray[{panel.question}]{behind}]")
     height = HEADER_PIXELS + ROW_PIXELS * SHOWN_ROWS + 2
     if not rows:
         with st.container(height=height, border=False, vertical_alignment="center", horizontal_alignment="center"):
-            st.markdown(":gray[Nothing here yet]")
+            st.markdown(":gray[Nothing here yet]", width="content")
         return
-    bars, table = st.columns([5, 4])
+    bars, table = st.columns([6, 5])
     with bars.container(height=height, border=False, key=f"bars_{name}"):
         st.vega_lite_chart(_bars(rows, panel), _chart(panel), width="stretch", key=f"chart_{name}")
+    digits = max(len(f"{row[panel.value]:,.0f}") for row in rows)
     table.dataframe(
         _table(rows, panel),
         hide_index=True,
@@ -207,8 +224,11 @@ def _panel(name: str, seen: Boards, top: int) -> None:
         key=f"table_{name}",
         column_config={
             "rank": st.column_config.NumberColumn("#", width=40),
-            "name": st.column_config.TextColumn("Team" if panel.name == "team_name" else "Player"),
-            "value": st.column_config.NumberColumn(panel.label, format=panel.number_format),
+            "name": st.column_config.TextColumn("Team" if panel.name == "team_name" else "Player", width=110),
+            "value": st.column_config.NumberColumn(
+                panel.label, format=panel.number_format, width=max(76, 24 + 8 * digits)
+            ),
+            "Team": st.column_config.TextColumn(width=90),
         },
     )
 
@@ -216,12 +236,13 @@ def _panel(name: str, seen: Boards, top: int) -> None:
 def _bars(rows: list[Row], panel: Panel) -> pd.DataFrame:
     """Bars in the order of the board: the axis is sorted by the place that each label begins with."""
     value = [float(row[panel.value]) * panel.scale for row in rows]
+    text = [panel.text(row[panel.value] * panel.scale) for row in rows]
     labels = [f"{row['rank_number']}\u2002{_name(row[panel.name])}" for row in rows]
     return pd.DataFrame({
         "place": [f"{place:03d}{label}" for place, label in enumerate(labels)],
         "value": value,
-        "room": [max(value) * 1.22] * len(rows),
-        "text": [panel.text(row[panel.value] * panel.scale) for row in rows],
+        "room": max(value) * (1 + 0.06 * max(map(len, text))),  # for the text behind the longest bar
+        "text": text,
     })  # fmt: skip
 
 
@@ -268,14 +289,16 @@ def _style() -> str:
     return f"""<style>
         .stMainBlockContainer {{padding: 1.4rem 2.5rem 1rem;}}
         .st-key-heading {{padding-bottom: 0.2rem;}}
-        .st-key-heading > .stElementContainer:first-child, .st-key-heading > :has(h1) {{flex: 1 1 16rem;}}
+        .st-key-heading > :has(h1) {{flex: 1 1 16rem;}}
         h1 {{padding: 0 !important; font-size: 2rem !important; white-space: nowrap;}}
-        h4 {{padding: 0 !important;}}
+        h4 {{padding: 0 0 0.4rem !important;}} h4 span span {{font-weight: 400;}}
         {lines}
+        [class*="st-key-bars_"] {{padding-top: {HEADER_PIXELS}px;}}
         [data-testid="stHeader"] {{background: transparent; height: 0;}}
         @media (max-width: 1100px) {{
             .stMainBlockContainer {{padding: 1.4rem 0.8rem;}}
             [data-testid="stColumn"] {{min-width: 100%;}}
+            [class*="st-key-bars_"] {{padding-top: 0;}}
         }}
     </style>"""
 

@@ -97,7 +97,8 @@ def _answer(answer: Future[Boards], settings: Settings) -> None:
 
 @cache
 def _pool(dsn: str) -> ThreadedConnectionPool:
-    return ThreadedConnectionPool(0, POOL_SIZE, dsn, keepalives_idle=5, tcp_user_timeout=ANSWER_SECONDS * 1000)
+    # It keeps one connection open; further ones are for readers at the same moment.
+    return ThreadedConnectionPool(1, POOL_SIZE, dsn, keepalives_idle=5, tcp_user_timeout=ANSWER_SECONDS * 1000)
 
 
 def _query(pool: ThreadedConnectionPool) -> Boards:
@@ -116,8 +117,7 @@ def _query(pool: ThreadedConnectionPool) -> Boards:
 
 
 def _transaction(db: connection) -> Boards:
-    if not db.autocommit and db.status == psycopg2.extensions.STATUS_READY:
-        db.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
+    db.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
     with db, db.cursor() as cursor:
         rows = {}
         for name in sql.METRICS:
@@ -164,7 +164,7 @@ def fold(db: sqlite3.Connection, name: str, records: Iterable[tuple[bytes, bytes
             statement, names = (remove, keys) if value is None else (upsert, columns)
             row = json.loads(key if value is None else value)
             db.execute(statement, [row[each] for each in names])
-        except (ValueError, TypeError, KeyError, sqlite3.Error) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, sqlite3.Error) as error:
             log.warning("A record of %s is no row and was skipped: %r", name, error)
     if name == "hot_streaks":
         newest = f"(SELECT MAX(window_end) FROM flink.{name})"

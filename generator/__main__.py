@@ -4,70 +4,32 @@ from __future__ import annotations
 
 import argparse
 import math
-import multiprocessing
 import os
 import secrets
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.queues import SimpleQueue
+from dataclasses import fields
 from typing import Any
 
 from generator.game import Game
-from generator.run import Options, Run, Status, Stop
-from generator.writer import Tally
+from generator.run import Options, run_all
+from generator.stop import Stop
 from settings import settings
 
 HIGHEST_SCORE = 1_000_000  # the contract's
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(words: list[str] | None = None) -> int:
     """Run the injector. Exit code 0: all acknowledged, 1: some failed; bad usage raises SystemExit(2)."""
-    options = parse(words)
-    stop = Stop()
     try:
-        tally = _in_processes(options, stop) if options.processes > 1 else _in_this_process(options, stop)
+        return 1 if run_all(parse(words), Stop()).failed else 0
     except BrokenPipeError:  # the reader of --output print has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"generator: cannot write: {error}", file=sys.stderr)
+        print(f"generator: {error}", file=sys.stderr)
         return 1
-    return 1 if tally.failed else 0
-
-
-def _in_this_process(options: Options, stop: Stop) -> Tally:
-    _handle_signals(stop.ask)
-    return Run(options, stop).run()
-
-
-def _in_processes(options: Options, stop: Stop) -> Tally:
-    context = multiprocessing.get_context("spawn")
-    tallies = context.SimpleQueue()
-    _handle_signals(signal.SIG_IGN)  # children inherit it: Ctrl-C reaches them all, and they are told by `stop`
-    children = [context.Process(target=_run_child, args=(options, stop, n, tallies)) for n in range(options.processes)]
-    for child in children:
-        child.start()
-    _handle_signals(stop.ask)
-    for child in children:
-        child.join()
-    total = Tally()
-    while not tallies.empty():
-        total += tallies.get()
-    Status("generator").conclude(total)
-    total.failed += sum(child.exitcode != 0 for child in children)
-    return total
-
-
-def _run_child(options: Options, stop: Stop, process: int, tallies: SimpleQueue[Tally]) -> None:
-    tallies.put(Run(options, stop, process).run())
-
-
-def _handle_signals(handler: Any) -> None:
-    for number in SIGNALS:
-        signal.signal(number, handler)
 
 
 def parse(words: list[str] | None = None) -> Options:
@@ -84,36 +46,13 @@ def parse(words: list[str] | None = None) -> Options:
         parser.error(f"--processes {given.processes} needs at least as many --teams, not {given.teams}")
     if given.members[0] < 1:
         parser.error("--members: a team has at least one member")
-    if given.score_range[1] > HIGHEST_SCORE:
+    if given.scores[1] > HIGHEST_SCORE:
         parser.error(f"--score-range: the contract allows scores up to {HIGHEST_SCORE:,}")
-    return _options(given)
-
-
-def _options(given: argparse.Namespace) -> Options:
-    game = Game(
-        rate=given.rate,
-        teams=given.teams,
-        members=given.members,
-        scores=given.score_range,
-        robots=given.robots,
-        hopping_robots=given.hopping_robots,
-        late=given.late,
-        duplicates=given.duplicates,
-        corrupt=given.corrupt,
-        minimal=given.minimal,
-    )
-    return Options(
-        game=game,
-        seed=given.seed,
-        start_millis=given.start,
-        count=given.count,
-        duration_seconds=given.duration,
-        processes=given.processes,
-        output=given.output,
-        path=given.path,
-        topic=given.topic,
-        brokers=given.brokers,
-    )
+    if given.seed is None:
+        given.seed = secrets.randbits(32)
+    values = vars(given)
+    game = Game(**{field.name: values.pop(field.name) for field in fields(Game)})
+    return Options(game, **values)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,13 +61,20 @@ def _parser() -> argparse.ArgumentParser:
         description="Invents the score events of a game and sends them to Kafka as they happen.",
         epilog="Ctrl-C sends what is pending, reports and ends; a second one does not wait. "
         "Exit code: 0 all acknowledged, 1 some not, 2 bad usage.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Formatter,
     )
     _add_amount(parser.add_argument_group("how much"))
     _add_game(parser.add_argument_group("the game"))
     _add_faults(parser.add_argument_group("faults: one in N events, 0 = none"))
     _add_output(parser.add_argument_group("where to"))
     return parser
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, apart from "none" and "without end"."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, math.inf) else super()._get_help_string(action)
 
 
 def _add_amount(group: Any) -> None:
@@ -144,7 +90,7 @@ def _add_amount(group: Any) -> None:
         "same seed, options and count: same bytes, apart from the times; a topic that had them before takes them "
         "for duplicates, so it is random unless given"
     )
-    group.add_argument("--seed", type=_whole, default=secrets.randbits(32), metavar="N", help=seed_help)
+    group.add_argument("--seed", type=_whole, metavar="N", help=seed_help)
     group.add_argument("--start", type=_positive, metavar="MILLIS", help="time of the first event, epoch ms; else now")
 
 
@@ -154,7 +100,9 @@ def _add_game(group: Any) -> None:
     group.add_argument(
         "--members", type=_interval, default="5-15", metavar="LOW-HIGH", help="players of a team, robots included"
     )
-    group.add_argument("--score-range", type=_interval, default="0-20", metavar="LOW-HIGH", help="points of one event")
+    group.add_argument(
+        "--score-range", dest="scores", type=_interval, default="0-20", metavar="LOW-HIGH", help="points of one event"
+    )
     group.add_argument(
         "--robots", type=_whole, default=game.robots, metavar="N", help="one in N teams has a robot; 0 = none"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import sys
 import time
@@ -10,37 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.queues import SimpleQueue
 
 from generator.events import Record, records
 from generator.game import Game, League, part
 from generator.pacing import Pacer
+from generator.stop import Stop
 from generator.writer import KafkaWriter, LineWriter, Tally, Writer
 
 STATUS_SECONDS = 10.0
-FLUSH_SECONDS = 10.0  # after a stop; supervisors kill after 20
-
-
-class Stop:
-    """The wish of the user to end, seen by all processes; a second wish ends the flush, too."""
-
-    def __init__(self) -> None:
-        # Without a lock, so that a signal handler can never wait for itself.
-        self._wishes = multiprocessing.RawValue("i", 0)
-        self._seen_at = math.inf
-
-    def ask(self, *_: object) -> None:
-        """A signal handler."""
-        self._wishes.value += 1
-
-    def is_asked(self) -> bool:
-        """Whether to send no more."""
-        return self._wishes.value > 0
-
-    def is_over(self) -> bool:
-        """Whether to wait for acknowledgements no more."""
-        if self.is_asked():
-            self._seen_at = min(self._seen_at, time.monotonic())
-        return self._wishes.value > 1 or time.monotonic() - self._seen_at > FLUSH_SECONDS
 
 
 @dataclass(frozen=True)
@@ -49,9 +26,9 @@ class Options:
 
     game: Game
     seed: int
-    start_millis: int | None  # None: now
+    start: int | None  # epoch milliseconds; None: now
     count: int | None
-    duration_seconds: float
+    duration: float  # seconds
     processes: int
     output: str
     path: str | None
@@ -80,19 +57,14 @@ class Status:
         seconds = time.monotonic() - self._said_at
         if seconds >= STATUS_SECONDS:
             writer.settle()
-            text = summary(writer.tally, (writer.tally.acknowledged - self._acknowledged) / seconds)
-            self.say(f"{text}, {behind_seconds:.1f} s behind schedule")
+            rate = (writer.tally.acknowledged - self._acknowledged) / seconds
+            self.say(f"{writer.tally}, {rate:,.1f} records/s, {behind_seconds:.1f} s behind schedule")
             self._said_at, self._acknowledged = time.monotonic(), writer.tally.acknowledged
 
     def conclude(self, tally: Tally) -> None:
-        """Report the whole run."""
-        seconds = time.monotonic() - self._began_at
-        self.say(f"{summary(tally, tally.acknowledged / seconds)}, {seconds:.1f} s in all")
-
-
-def summary(tally: Tally, rate: float) -> str:
-    """The tally and the acknowledged records per second as text."""
-    return f"sent {tally.sent:,}, acknowledged {tally.acknowledged:,}, failed {tally.failed:,}, {rate:,.1f} records/s"
+        """Report a whole run."""
+        tally.seconds = tally.seconds or time.monotonic() - self._began_at
+        self.say(f"{tally}, {tally.acknowledged / tally.seconds:,.1f} records/s in {tally.seconds:.1f} s")
 
 
 class Run:
@@ -110,7 +82,7 @@ class Run:
         with self._output() as self._writer:
             if self._writer.open():
                 self._status.restart()
-                self._send(records(league, options.start_millis or time.time_ns() // 1_000_000))
+                self._send(records(league, options.start or time.time_ns() // 1_000_000))
                 self._writer.close(self._stop.is_over)
         self._status.conclude(self._writer.tally)
         return self._writer.tally
@@ -130,7 +102,7 @@ class Run:
         options = self._options
         if options.count is not None:
             stream = islice(stream, part(options.count, self._process, options.processes))
-        for record in self._pacer.pace(stream, options.duration_seconds, is_paced=options.game.rate > 0):
+        for record in self._pacer.pace(stream, options.duration, is_paced=options.game.rate > 0):
             while not self._writer.has_room() and not self._stop.is_asked():
                 self._wait(0.02)
             if self._stop.is_asked():
@@ -145,3 +117,28 @@ class Run:
         parent = multiprocessing.parent_process()
         if parent and not parent.is_alive():
             self._stop.ask()
+
+
+def run_all(options: Options, stop: Stop) -> Tally:
+    """Run in this process or in as many as wanted. Raises OSError, and ChildProcessError when one of them died."""
+    if options.processes == 1:
+        stop.listen()
+        return Run(options, stop).run()
+    context = multiprocessing.get_context("spawn")
+    tallies = context.SimpleQueue()
+    children = [context.Process(target=_run_child, args=(options, stop, n, tallies)) for n in range(options.processes)]
+    stop.ignore()  # children inherit it: Ctrl-C reaches them all, but they look at `stop` alone
+    for child in children:
+        child.start()
+    stop.listen()
+    for child in children:
+        child.join()
+    if any(child.exitcode for child in children):
+        raise ChildProcessError("one of the processes died; what it sent is not in the reports above")
+    total = sum((tallies.get() for _ in children), Tally())
+    Status("generator").conclude(total)
+    return total
+
+
+def _run_child(options: Options, stop: Stop, process: int, tallies: SimpleQueue[Tally]) -> None:
+    tallies.put(Run(options, stop, process).run())

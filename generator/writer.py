@@ -39,14 +39,20 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 @dataclass
 class Tally:
-    """Records that were handed over, and what became of them."""
+    """Records that were handed over, what became of them, and in how many seconds."""
 
     sent: int = 0
     acknowledged: int = 0
     failed: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"sent {self.sent:,}, acknowledged {self.acknowledged:,}, failed {self.failed:,}"
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.sent + other.sent, self.acknowledged + other.acknowledged, self.failed + other.failed)
+        """What two processes did at the same time."""
+        sums = (self.sent + other.sent, self.acknowledged + other.acknowledged, self.failed + other.failed)
+        return Tally(*sums, max(self.seconds, other.seconds))
 
 
 class Writer(Protocol):
@@ -157,7 +163,14 @@ class KafkaWriter:
     def send(self, record: Record) -> None:
         if not self._pending:
             self._progress_at = time.monotonic()  # until now there was nothing to wait for
-        self._pending.append(self._producer.send(self._topic, key=record.key, value=record.value))
+        while not self._is_stopped():
+            try:
+                self._pending.append(self._producer.send(self._topic, key=record.key, value=record.value))
+                break
+            except KafkaTimeoutError as error:  # the topic is unknown while its broker starts; nothing was taken
+                self._say_waiting(f": {error}")
+        else:
+            return
         self.tally.sent += 1
         if self.tally.sent % SETTLE_EVERY == 0:
             self.settle()
@@ -185,8 +198,10 @@ class KafkaWriter:
         while self._pending and not gives_up():
             self._wait(0.02)
             self.settle()
+        if not self._pending:
+            self._producer.close(timeout=5)
+            return
         self.tally.failed += len(self._pending)
-        try:
-            self._producer.close(timeout=0 if self._pending else 5)
-        except KafkaTimeoutError:
-            self._say(f"{len(self._pending)} records were not acknowledged in time; they may be missing in the topic")
+        self._say(f"{len(self._pending)} records were not acknowledged in time; they may be missing in the topic")
+        # The producer closes itself when the program ends, waits once more then, and fails with a traceback.
+        self._producer.close = lambda **_: None

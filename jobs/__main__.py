@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
     parser.add_argument(
-        "metrics", nargs="*", metavar="metric", help=f"which boards: {', '.join(sql.METRICS)}; all by default"
+        "metrics", nargs="*", metavar="metric", help=f"which boards: {', '.join(sql.TABLES)}; all by default"
     )
     parser.add_argument(
         "--sink",
@@ -61,10 +61,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.metrics if name not in sql.METRICS]
+    unknown = [name for name in options.metrics if name not in sql.TABLES]
     if unknown:
-        parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.METRICS)}")
-    options.metrics = options.metrics or list(sql.METRICS)
+        parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.TABLES)}")
+    options.metrics = options.metrics or list(sql.TABLES)
     return options
 
 

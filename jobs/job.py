@@ -77,7 +77,7 @@ def define_tables(environment: TableEnvironment, sink: str, settings: Settings) 
     for statement in sql.sources(settings):
         environment.execute_sql(statement)
     access = postgres.flink_access(settings) if sink == "postgres" else {"brokers": settings.brokers}
-    for name in sql.METRICS:
+    for name in sql.TABLES:
         where = {"table": name} | ({} if sink == "postgres" else {"board_topic": sql.board_topic(name)})
         environment.execute_sql(
             sql.read(
@@ -92,9 +92,9 @@ def define_tables(environment: TableEnvironment, sink: str, settings: Settings) 
 
 def insert(name: str, settings: Settings) -> str:
     """The INSERT of one metric into its table."""
-    # Flink derives no key for a window's rows, though they are grouped by one,
+    # Flink derives no key for rows that are only added, though these have one,
     # and asks what to do about conflicts. There are none but repetitions.
-    on_conflict = "\nON CONFLICT DO DEDUPLICATE" if name == "hot_streaks" else ""
+    on_conflict = "\nON CONFLICT DO DEDUPLICATE" if name in ("hot_streaks", sql.REJECTS) else ""
     return f"INSERT INTO {name}\n{sql.metric(name, settings)}{on_conflict}"
 
 
@@ -136,7 +136,7 @@ def taken(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         metric, _, sink = name.rpartition(" to ")
         if sink in SINKS:
-            found |= {each: name for each in (sql.METRICS if metric == ONE_JOB else [metric])}
+            found |= {each: name for each in (sql.TABLES if metric == ONE_JOB else [metric])}
     return found
 
 

@@ -10,6 +10,11 @@ from string import Template
 from settings import PROJECT, Settings
 
 METRICS = ("top_teams", "top_players", "hot_streaks", "team_mvps")
+REJECTS = "rejected_events"
+TABLES = (*METRICS, REJECTS)  # all that is computed: the boards, and what was not let in
+
+# JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
+BLANKS = r"U&'\0020\0009\000A\000D'"
 
 # (length, first start after 1970-01-01T00:00Z) in milliseconds. 1970 began on a
 # Thursday, so the first week from a Monday starts four days in.
@@ -43,13 +48,11 @@ def season_millis(season: str) -> int | None:
 
 def sources(settings: Settings) -> list[str]:
     """Statements that define what the metrics select from."""
+    millis = settings.max_late_hours * 3_600_000
     return [
-        read("sources/score_events.sql", topic=settings.topic, brokers=settings.brokers),
-        read(
-            "sources/valid_events.sql",
-            max_late_millis=settings.max_late_hours * 3_600_000,
-            season_start=season_start(settings.season),
-        ),
+        read("sources/messages.sql", topic=settings.topic, brokers=settings.brokers),
+        read("sources/read_events.sql", max_late_millis=millis, blanks=BLANKS),
+        read("sources/valid_events.sql", season_start=season_start(settings.season)),
         read("sources/accepted_events.sql")
         if settings.deduplicate_minutes
         else "CREATE TEMPORARY VIEW accepted_events AS SELECT * FROM valid_events",
@@ -57,9 +60,13 @@ def sources(settings: Settings) -> list[str]:
 
 
 def metric(name: str, settings: Settings) -> str:
-    """The SELECT of one metric."""
-    values = {"board_size": settings.board_size, "streak_slide_seconds": settings.streak_slide_seconds}
-    return read(f"metrics/{name}.sql", **values)
+    """The SELECT that computes a table."""
+    return read(
+        f"metrics/{name}.sql",
+        topic=settings.topic,
+        board_size=settings.board_size,
+        streak_slide_seconds=settings.streak_slide_seconds,
+    )
 
 
 def columns(name: str) -> str:

@@ -6,6 +6,7 @@ Written from the contract alone; nothing that is deployed imports it.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -40,32 +41,37 @@ class Event:
     time: int
 
 
-def accept(record: Record, max_late_hours: int = 24) -> Event | None:
-    """The event that a record holds, None when it is to be rejected."""
-    try:
-        fields = json.loads((record.value or b"").decode())
-    except ValueError:
-        return None
-    if not isinstance(fields, dict):
-        return None
-    texts = {name: _text(fields.get(name)) for name in ("event_id", "user_id", "user_name", "team_id", "team_name")}
-    score, time = fields.get("score"), fields.get("event_time_millis")
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in (score, time)):
-        return None
-    too_late = time < record.timestamp - max_late_hours * HOUR
-    too_early = time > record.timestamp + 60 * SECOND
-    if too_late or too_early or not 0 <= score <= 1_000_000:
-        return None
-    if not _is_id(texts["user_id"]) or not _is_id(texts["team_id"]) or texts["team_name"] is None:
-        return None
-    if any(len(texts[name] or "") > 200 for name in ("user_name", "team_name")):
-        return None
-    if any("\0" in (text or "") for text in texts.values()):
-        return None
+FIELDS = ("event_id", "user_id", "user_name", "team_id", "team_name", "score", "event_time_millis")
+
+
+class Rejected(Exception):
+    """The message is no event that counts; the text is the reason."""
+
+
+def read(record: Record, max_late_hours: int = 24) -> Event:
+    """The event that a record holds. Raises Rejected with the first reason that applies."""
+    fields = _fields(record.value)
+    texts = {name: _text(fields[name]) for name in ("user_id", "team_id", "team_name")}
+    user_name = fields["user_name"] if isinstance(fields["user_name"], str) else ""
+    event_id = fields["event_id"] if isinstance(fields["event_id"], str) else ""
+    for name in ("user_id", "team_id"):
+        _require(texts[name] is not None, f"{name} missing")
+        _require(texts[name].strip(WHITE_SPACE) != "", f"{name} blank")
+        _require(len(texts[name]) <= 128, f"{name} too long")
+    _require(texts["team_name"] is not None, "team_name missing")
+    _require(len(texts["team_name"]) <= 200, "team_name too long")
+    _require(len(user_name) <= 200, "user_name too long")
+    score = _whole_number(fields["score"], "score")
+    _require(score >= 0, "score below 0")
+    _require(score <= 1_000_000, "score above 1000000")
+    time = _whole_number(fields["event_time_millis"], "event_time_millis")
+    _require(time <= record.timestamp + 60 * SECOND, "event_time_millis in the future")
+    _require(time >= record.timestamp - max_late_hours * HOUR, "event_time_millis too old")
+    _require("\0" not in "".join([user_name, *texts.values()]), "U+0000 in a text")
     return Event(
-        texts["event_id"] or None,
+        event_id or None,
         texts["user_id"],
-        texts["user_name"] or None,
+        user_name or None,
         texts["team_id"],
         texts["team_name"] or texts["team_id"],
         score,
@@ -73,12 +79,47 @@ def accept(record: Record, max_late_hours: int = 24) -> Event | None:
     )
 
 
+WHITE_SPACE = " \t\n\r"
+
+
+def _require(holds: bool, reason: str) -> None:
+    if not holds:
+        raise Rejected(reason)
+
+
+def _fields(value: bytes | None) -> dict:
+    _require(bool(value), "empty message")
+    try:
+        fields = json.loads(value.decode(errors="replace"), parse_constant=_refuse)
+    except ValueError:
+        raise Rejected("not one JSON object") from None
+    _require(isinstance(fields, dict), "not one JSON object")
+    return {name: _without_surrogates(fields.get(name)) for name in FIELDS}
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _without_surrogates(value: object) -> object:
+    return re.sub("[\ud800-\udfff]", "?", value) if isinstance(value, str) else value
+
+
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
-def _is_id(text: str | None) -> bool:
-    return text is not None and text.strip() != "" and len(text) <= 128
+def _whole_number(value: object, name: str) -> int:
+    _require(value is not None, f"{name} missing")
+    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        number = float(text) if not set(text) - set("0123456789.eE+-") else float("nan")
+    except ValueError:
+        number = float("nan")
+    _require(number == number and abs(number) != float("inf") and number == int(number), f"{name} not a whole number")
+    return int(number)
 
 
 def accepted(records: Iterable[Record]) -> list[Event]:
@@ -86,13 +127,27 @@ def accepted(records: Iterable[Record]) -> list[Event]:
     seen: set[str] = set()
     events = []
     for record in sorted(records, key=lambda each: (each.timestamp, each.partition, each.offset)):
-        event = accept(record)
-        if event is None or event.event_id in seen:
+        try:
+            event = read(record)
+        except Rejected:
+            continue
+        if event.event_id in seen:
             continue
         if event.event_id:
             seen.add(event.event_id)
         events.append(event)
     return events
+
+
+def rejected(records: Iterable[Record]) -> dict[tuple[int, int], str]:
+    """The reason of every rejected record, by its partition and offset."""
+    reasons = {}
+    for record in records:
+        try:
+            read(record)
+        except Rejected as reason:
+            reasons[record.partition, record.offset] = str(reason)
+    return reasons
 
 
 def season_start(time: int, season: str) -> int:

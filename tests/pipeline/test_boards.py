@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 
+import psycopg2
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -18,7 +20,7 @@ from tests.conftest import Stack
 from tests.oracle import Record
 
 EVENTS = 40_000
-FAULTS = ["--late", "40", "--duplicates", "40", "--foreign", "40", "--corrupt", "200", "--robot-teams", "4"]
+FAULTS = ["--late", "40", "--duplicates", "40", "--minimal", "40", "--corrupt", "50", "--hopping-robots", "5"]
 SLIDE = timedelta(seconds=2)
 DEADLINE_SECONDS = 90
 
@@ -101,8 +103,6 @@ def streaks_in_postgres(stack: Stack) -> dict[int, list[dict]]:
 
 
 def streaks_in_kafka(stack: Stack) -> dict[int, list[dict]]:
-    import json
-
     consumer = KafkaConsumer(bootstrap_servers=stack.settings.brokers, enable_auto_commit=False)
     partition = TopicPartition(sql.board_topic("hot_streaks"), 0)
     consumer.assign([partition])
@@ -124,9 +124,18 @@ def test_hot_streaks_in_postgres_are_exact(stack, records):
     eventually(lambda: expect_streaks(streaks_in_postgres(stack), records))
 
 
+def test_every_rejected_message_is_listed_once_with_its_reason(stack, records):
+    def check() -> None:
+        with postgres.connect(postgres.reader_dsn(stack.settings)) as db, db.cursor() as cursor:
+            cursor.execute('SELECT partition, "offset", reason FROM leaderboard.rejected_events')
+            assert {(partition, offset): reason for partition, offset, reason in cursor} == oracle.rejected(records)
+
+    eventually(check)
+
+
 def test_a_job_that_runs_is_not_submitted_twice(stack, records):
     again = stack.run("jobs", "--sink", "postgres")
-    assert again.stdout.count("runs already") == len(sql.METRICS)
+    assert again.stdout.count("runs already") == len(sql.TABLES)
 
 
 def test_totals_in_kafka_are_exact_after_moving_there(stack, records, totals):
@@ -145,8 +154,6 @@ def test_one_job_computes_the_same(stack, records, totals):
 
 
 def test_the_reader_role_reads_views_only(stack):
-    import psycopg2
-
     with postgres.connect(postgres.reader_dsn(stack.settings)) as db, db.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM leaderboard.top_teams")
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
