@@ -55,10 +55,10 @@ def read(record: Record, max_late_hours: int = 24) -> Event:
     user_name = fields["user_name"] if isinstance(fields["user_name"], str) else ""
     event_id = fields["event_id"] if isinstance(fields["event_id"], str) else ""
     for name in ("user_id", "team_id"):
-        _require(texts[name] is not None, f"{name} missing")
+        _require_text(fields[name], name)
         _require(texts[name].strip(WHITE_SPACE) != "", f"{name} blank")
         _require(len(texts[name]) <= 128, f"{name} too long")
-    _require(texts["team_name"] is not None, "team_name missing")
+    _require_text(fields["team_name"], "team_name")
     _require(len(texts["team_name"]) <= 200, "team_name too long")
     _require(len(user_name) <= 200, "user_name too long")
     score = _whole_number(fields["score"], "score")
@@ -87,6 +87,11 @@ def _require(holds: bool, reason: str) -> None:
         raise Rejected(reason)
 
 
+def _require_text(value: object, name: str) -> None:
+    _require(value is not None, f"{name} missing")
+    _require(not isinstance(value, dict | list), f"{name} not a text")
+
+
 def _fields(value: bytes | None) -> dict:
     _require(bool(value), "empty message")
     try:
@@ -108,7 +113,7 @@ def _without_surrogates(value: object) -> object:
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+    return json.dumps(value)
 
 
 def _whole_number(value: object, name: str) -> int:

@@ -13,8 +13,8 @@
 -- `RAND() >= 0` is always true. The planner copies an expression to every
 -- place of use, except a random one: each step is computed once.
 --
--- An id or a name is the text of what stands there (42 is '42'); an optional
--- field counts when it is a string. A number may stand in quotes.
+-- An id or a name may also be a number (42 is '42') or true or false, not an
+-- array or an object; an optional field counts when it is a string. A number may stand in quotes.
 CREATE TEMPORARY VIEW read_events AS
 WITH parsed_messages AS (
     SELECT
@@ -79,12 +79,21 @@ SELECT
         WHEN REGEXP(message, '^\s*[{]\s*[}]\s*$$') THEN 'user_id missing'
         WHEN fields IS NULL OR NOT is_one_object THEN 'not one JSON object'
         WHEN user_id IS NULL THEN 'user_id missing'
+        WHEN (user_id LIKE '{%' OR user_id LIKE '[%') AND (
+            canonical LIKE '%"user_id":{%' OR canonical LIKE '%"user_id":[%'
+        ) THEN 'user_id not a text'
         WHEN BTRIM(user_id, ${blanks}) = '' THEN 'user_id blank'
         WHEN CHAR_LENGTH(user_id) > 128 THEN 'user_id too long'
         WHEN team_id IS NULL THEN 'team_id missing'
+        WHEN (team_id LIKE '{%' OR team_id LIKE '[%') AND (
+            canonical LIKE '%"team_id":{%' OR canonical LIKE '%"team_id":[%'
+        ) THEN 'team_id not a text'
         WHEN BTRIM(team_id, ${blanks}) = '' THEN 'team_id blank'
         WHEN CHAR_LENGTH(team_id) > 128 THEN 'team_id too long'
         WHEN team_name IS NULL THEN 'team_name missing'
+        WHEN (team_name LIKE '{%' OR team_name LIKE '[%') AND (
+            canonical LIKE '%"team_name":{%' OR canonical LIKE '%"team_name":[%'
+        ) THEN 'team_name not a text'
         WHEN CHAR_LENGTH(team_name) > 200 THEN 'team_name too long'
         WHEN CHAR_LENGTH(user_name) > 200 THEN 'user_name too long'
         WHEN fields[3] IS NULL THEN 'score missing'
