@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
-import requests
 import streamlit as st
 
 from dashboard import boards
@@ -76,7 +75,7 @@ def main() -> None:
     st.html(_style())
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title("Live leaderboards", anchor=False)
-        sink = _choose("sink", SINKS, settings.sink, SINKS.get)
+        sink = _choose("sink", SINKS, _sink_in_use() or settings.sink, SINKS.get)
         top = _choose("top", TOPS, TOPS[0], "Top {}".format)
         st.session_state.setdefault("paused", st.query_params.get("paused") == "yes")
         is_paused = st.toggle("Pause", key="paused")
@@ -132,11 +131,18 @@ def _look(sink: str, is_paused: bool) -> tuple[Boards | None, str | None]:
 
 
 @st.cache_data(ttl=5, show_spinner=False)
+def _sink_in_use() -> str | None:
+    """Where the jobs write the boards, "" when Flink does not answer, None when there are no jobs."""
+    try:
+        return job.sink_in_use(settings)
+    except job.JobError:
+        return ""
+
+
 def _why(sink: str) -> str:
     """Why no new data comes, as far as Flink can tell, and what to do."""
-    try:
-        using = job.sink_in_use(settings)
-    except (job.JobError, requests.RequestException):
+    using = _sink_in_use()
+    if using == "":
         return "Flink does not answer: scripts/run_all.sh starts what is down."
     if using is None:
         return "No job computes the boards: python -m jobs submits them."

@@ -1,0 +1,153 @@
+"""The containers' file, as far as it can be judged without a container engine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib import resources
+from string import Template
+
+import pytest
+from ruamel.yaml import YAML
+
+from compose import flink, services
+from settings import PREFIX, PROJECT, SETTINGS, Settings
+
+FOLDER = PROJECT / "compose"
+TEXT = (FOLDER / "docker-compose.yml").read_text()
+FILE = YAML(typ="safe").load(TEXT)
+SERVICES = FILE["services"]
+ONE_SHOTS = {"prepare", "setup"}
+ENV = dict(line.split("=", 1) for line in (FOLDER / ".env").read_text().splitlines() if line and line[0] != "#")
+NAMES = {PREFIX + name.upper(): str(default) for name, default, _ in SETTINGS}
+
+# What the network of the containers decides, and nobody else.
+FIXED = {
+    "state_folder", "bind_address", "kafka_brokers", "postgres_url", "flink_rest_address", "kafka_controller_port",
+    "zookeeper_port", "supervisor_port", "flink_rpc_port", "flink_blob_port", "flink_taskmanager_port",
+    "flink_data_port",
+}  # fmt: skip
+
+
+def test_there_are_the_services_that_run_without_containers_too():
+    assert set(SERVICES) - ONE_SHOTS == {service.name for service in services.services(Settings())}
+
+
+def test_it_is_what_the_compose_specification_allows():
+    pytest.importorskip("check_jsonschema", reason="pip install check-jsonschema brings the specification's schema")
+    import jsonschema
+
+    schema = resources.files("check_jsonschema.builtin_schemas") / "vendor" / "compose-spec.json"
+    jsonschema.validate(FILE, json.loads(schema.read_text()))
+
+
+def test_every_variable_has_a_value():
+    assert set(re.findall(r"(?<!\$)\$\{?(\w+)", TEXT)) == set(ENV)
+
+
+def test_every_setting_has_its_default_or_is_fixed():
+    expected = {name: default for name, default in NAMES.items() if name[len(PREFIX) :].lower() not in FIXED}
+    # Its default looks at the machine's memory, which a container cannot do.
+    expected["LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB"] = "2048"
+    assert ENV == expected
+
+
+def test_every_name_is_a_setting():
+    assert set(re.findall(rf"{PREFIX}\w+", TEXT)) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_waits_for_what_can_happen(name):
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        if other in ONE_SHOTS:
+            assert how == {"condition": "service_completed_successfully"}
+            assert "restart" not in SERVICES[other]
+        else:
+            assert how == {"condition": "service_healthy"}
+            assert "healthcheck" in SERVICES[other]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_for_this_machine_only(name):
+    for port in SERVICES[name].get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{LEADERBOARD_\w+_PORT\}:\d+", port)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_have_a_version(name):
+    assert re.fullmatch(r"[\w/]+:\d[\w.-]*", SERVICES[name]["image"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_volumes_are_declared_and_at_the_state_folder(name):
+    volumes = [volume.split(":") for volume in SERVICES[name].get("volumes", [])]
+    assert {volume[0] for volume in volumes} <= set(FILE["volumes"])
+    state = FILE["x-python"]["environment"]["LEADERBOARD_STATE_FOLDER"]
+    assert all(volume[1] == state for volume in volumes if volume[0] == "state")
+
+
+def test_there_is_no_password():
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            assert "PASSWORD" not in name or name.endswith("_FILE")
+            assert not re.search(r"://[^/@]*:[^/@]*@", str(value))
+    assert "PASSWORD" not in (FOLDER / ".env").read_text()
+
+
+def test_flink_is_set_as_without_containers():
+    lines = SERVICES["jobmanager"]["environment"]["FLINK_PROPERTIES"].splitlines()
+    values = Template("\n".join(lines)).substitute(ENV)
+    ours = dict(line.split(": ", 1) for line in values.splitlines())
+    here = {"jobmanager.rpc.address": "jobmanager", "rest.address": "jobmanager", "rest.bind-address": "0.0.0.0"}
+    here |= {"high-availability.zookeeper.quorum": "zookeeper:2181"}
+    # The image gives these itself, by their defaults or by JOB_MANAGER_RPC_ADDRESS.
+    given = {
+        "env.java.opts.all", "jobmanager.bind-host", "taskmanager.bind-host", "taskmanager.host", "blob.server.port",
+        "io.tmp.dirs", "jobmanager.rpc.address",
+    }  # fmt: skip
+    expected = {key: value for key, value in (_native_flink() | here).items() if key not in given}
+    assert ours == expected
+
+
+def _native_flink() -> dict[str, str]:
+    values = asdict(Settings()) | {
+        "data": "/state/data",
+        "java_options": "",
+        "taskmanager_memory_mb": ENV["LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB"],
+        "task_slots": flink.task_slots(Settings()),
+    }
+    text = Template((FOLDER / "native" / "flink.yaml").read_text()).substitute(values)
+    return dict(_flat(YAML(typ="safe").load(text)))
+
+
+def _flat(tree: dict, path: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_there_are_slots_for_every_parallel_job():
+    assert SERVICES["taskmanager"]["scale"] == "${LEADERBOARD_PARALLELISM}"
+
+
+def test_kafka_is_set_as_without_containers():
+    settings = {key: value for key, value in _properties("kafka.properties").items() if "${" not in value}
+    ours = SERVICES["kafka"]["environment"]
+    assert {key: str(ours.get("KAFKA_" + key.upper().replace(".", "_"))) for key in settings} == settings
+
+
+def test_postgres_is_set_as_without_containers():
+    ours = dict(word[2:].split("=", 1) for word in SERVICES["postgres"]["command"] if word.startswith("-c"))
+    native = {key: value.strip("'") for key, value in _properties("postgresql.conf").items() if "${" not in value}
+    native.pop("unix_socket_directories")  # the image's own scripts use it
+    assert ours == native
+
+
+def _properties(name: str) -> dict[str, str]:
+    lines = (FOLDER / "native" / name).read_text().splitlines()
+    pairs = (line.split("=", 1) for line in lines if line and line[0] != "#")
+    return {key.strip(): value.strip() for key, value in pairs}
