@@ -29,11 +29,12 @@ done
 case "$sink" in '' | postgres | kafka) ;; *) usage >&2; exit 2 ;; esac
 [ -z "$sink" ] || export LEADERBOARD_SINK="$sink"
 
-prepare_venv
-
 if [ -n "$docker" ]; then
-    exec python -m compose containers
+    docker compose version >/dev/null 2>&1 || fail "Docker with its compose plugin is not here; without --docker nothing but Python is needed."
+    exec docker compose --project-directory compose up --build ${detach:+--detach}
 fi
+
+prepare_venv
 
 if python -m compose running; then
     [ -n "$sink" ] || { python -m compose describe; exit 0; }
