@@ -71,7 +71,7 @@ PANELS = {
 
 
 def main() -> None:
-    st.set_page_config("Live leaderboards", ":material/leaderboard:", layout="wide")
+    st.set_page_config("Live leaderboards", "🏆", layout="wide")
     st.html(_style())
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title("Live leaderboards", anchor=False)
