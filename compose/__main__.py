@@ -9,13 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 
-from dashboard.boards import BoardsUnavailable
+import psycopg2
+from kafka.errors import KafkaError
 from rich.console import Console
 from rich.live import Live
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from compose import flink, jars, postgres, services, status, topics
 from compose.errors import SetupError
+from dashboard.boards import BoardsUnavailable
 from jobs.job import JobError
 from settings import settings
 
@@ -152,8 +154,8 @@ def main() -> int:
     options, rest = parser.parse_known_args()
     try:
         return VERBS[options.verb](*rest) or 0
-    except (SetupError, JobError, BoardsUnavailable) as error:
-        print(f"{options.verb}: {error}", file=sys.stderr)
+    except (SetupError, JobError, BoardsUnavailable, psycopg2.Error, KafkaError) as error:
+        print(f"{options.verb}: {str(error).strip()}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -177,7 +177,7 @@ def _create_database(settings: Settings) -> None:
     db = connect(admin_dsn(settings))
     try:
         with db.cursor() as cursor:
-            cursor.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
             if not cursor.fetchone():
                 cursor.execute(f"CREATE DATABASE {DATABASE}")
     finally:
