@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import sync_playwright
 
 from settings import PREFIX, PROJECT
 from tests.conftest import PORTS, environment_for
@@ -21,9 +24,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     script("stop.sh", environment=made)
 
 
-def script(name: str, *options: str, environment: dict[str, str], timeout: int = 240) -> subprocess.CompletedProcess:
+def script(name: str, *options: str, environment: dict[str, str], answer: str = "") -> subprocess.CompletedProcess:
     command = [PROJECT / "scripts" / name, *options]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, input=answer)
 
 
 def listening(environment: dict[str, str]) -> list[str]:
@@ -69,6 +72,32 @@ def test_everything_starts_with_one_command_and_is_healthy(environment):
     assert all(rows > 0 for rows in status["board_rows"].values())
 
 
+def test_the_page_shows_live_boards_in_a_real_browser(environment):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no Chromium on this machine")
+    address = f"http://127.0.0.1:{environment['LEADERBOARD_DASHBOARD_PORT']}"
+    foreign, errors = [], []
+    with sync_playwright() as playwright:
+        # No sandbox, because root has none; no background networking, because it is not what is tested.
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        page = browser.new_page()
+        page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url, address) else None)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(address)
+        for text in ("LIVE", "Top teams", "Top players", "Hot streaks", "Team MVPs"):
+            page.get_by_text(text, exact=True).first.wait_for(timeout=60_000)
+        browser.close()
+    assert foreign == []
+    assert errors == []
+
+
+def is_foreign(url: str, address: str) -> bool:
+    return not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+
+
 def test_running_it_again_says_so_and_starts_nothing(environment):
     before = len(processes(environment))
     again = script("run_all.sh", environment=environment)
@@ -94,6 +123,18 @@ def test_after_a_stop_nothing_is_left_and_a_new_start_continues(environment):
     assert await_healthy(environment)["sink"] == "kafka"
     after = totals(environment)
     assert all(after.get(team, 0) >= total for team, total in before.items())
+
+
+def test_reset_asks_and_then_wipes_data_but_not_jars(environment):
+    state = Path(environment[PREFIX + "STATE_FOLDER"])
+    script("stop.sh", environment=environment)
+    kept = script("reset.sh", environment=environment, answer="n\n")
+    assert "Nothing was wiped" in kept.stdout
+    assert (state / "data" / "kafka").exists()
+    wiped = script("reset.sh", environment=environment, answer="y\n")
+    assert "Wiped" in wiped.stdout
+    assert not (state / "data").exists()
+    assert (state / "jars" / "kafka").exists()
 
 
 def await_healthy(environment: dict[str, str]) -> dict:

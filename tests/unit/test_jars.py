@@ -1,0 +1,63 @@
+"""Jars are the ones that the manifest names, whatever a killed download left behind."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from compose import jars
+from compose.errors import SetupError
+from compose.jars import Jar
+
+CONTENT = b"a jar"
+JAR = Jar(hashlib.sha256(CONTENT).hexdigest(), "flink", "org.example:thing:1.0")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder for jars; whatever is downloaded into it is the right jar."""
+
+    def download(self):
+        path = tmp_path / "maven" / "thing-1.0.jar"
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists():
+            path.write_bytes(CONTENT)
+        return path
+
+    monkeypatch.setattr("jgo.maven.Artifact.resolve", download)
+    monkeypatch.setattr(jars, "manifest", lambda: [JAR])
+    return tmp_path
+
+
+def test_a_jar_is_linked_into_its_library(folder):
+    jars.fetch(folder)
+    assert (folder / "flink" / "thing-1.0.jar").read_bytes() == CONTENT
+
+
+def test_half_a_jar_is_fetched_again(folder):
+    (folder / "maven").mkdir()
+    (folder / "maven" / "thing-1.0.jar").write_bytes(CONTENT[:2])
+    jars.fetch(folder)
+    assert (folder / "flink" / "thing-1.0.jar").read_bytes() == CONTENT
+
+
+def test_another_jar_under_the_same_name_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(jars, "manifest", lambda: [JAR._replace(sha256="0" * 64)])
+    with pytest.raises(SetupError, match=r"org\.example:thing:1\.0"):
+        jars.fetch(folder)
+
+
+def test_no_network_says_what_to_check(folder, monkeypatch):
+    def fail(self):
+        raise RuntimeError("no route to host")
+
+    monkeypatch.setattr("jgo.maven.Artifact.resolve", fail)
+    with pytest.raises(SetupError, match="Check the network"):
+        jars.fetch(folder)
+
+
+def test_every_line_of_the_manifest_is_a_jar():
+    named = jars.manifest()
+    assert {jar.library for jar in named} == {"flink", "kafka"}
+    assert all(len(jar.sha256) == 64 and jar.coordinates.count(":") == 2 for jar in named)
