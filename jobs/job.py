@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 SINKS = ("postgres", "kafka")
 ONE_JOB = "all boards"
 ENDED = ("FINISHED", "CANCELED", "FAILED")
-SILENT_PARTITION_SECONDS = 5  # then a partition no longer holds back the watermark
 
 
 class JobError(Exception):
@@ -52,7 +51,7 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "execution.target": "remote",
         "parallelism.default": str(settings.parallelism),
         "table.local-time-zone": "UTC",
-        "table.exec.source.idle-timeout": f"{SILENT_PARTITION_SECONDS} s",
+        "table.exec.source.idle-timeout": f"{settings.silent_partition_seconds} s",
         "table.exec.state.ttl": _state_ttl(settings),
         "table.exec.sink.upsert-materialize": "NONE",
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",

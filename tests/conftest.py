@@ -50,7 +50,14 @@ def environment_for(state: Path) -> dict[str, str]:
     """The environment of a stack of its own: free ports, and the jars that are at hand already."""
     (state / "jars").symlink_to(Settings().state / "jars")
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    chosen = {"state_folder": state, "flink_taskmanager_memory_mb": 2048, "checkpoint_seconds": 2, **ports}
+    chosen = {
+        "state_folder": state,
+        "flink_taskmanager_memory_mb": 2048,
+        "checkpoint_seconds": 2,
+        # On a busy machine a partition may seem silent although it is only not read yet.
+        "silent_partition_seconds": 60,
+        **ports,
+    }
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return clean | {PREFIX + name.upper(): str(value) for name, value in chosen.items()}
 

@@ -54,10 +54,13 @@ typed_fields AS (
             THEN fields[7] END AS user_name,
         EXTRACT(EPOCH FROM recorded_at) * 1000
             + EXTRACT(MILLISECOND FROM recorded_at) AS recorded_millis,
-        -- A brace at the end and nowhere else: one object. Else count.
+        -- A brace at the end and nowhere else: one object. Else it must be one
+        -- both in an array, which refuses `{}, "x": {}`, and in an object,
+        -- which refuses `{}, {}` and `{}] …`.
         document LIKE '{%' AND (
             POSITION('}' IN document) = CHAR_LENGTH(document)
             OR JSON_VALUE('[' || message || ']', '$$.length()') = '1'
+            AND JSON_EXISTS('{"message":' || message || '}', '$$.message')
         ) AS is_one_object
     FROM listed_fields
 )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 
 import psycopg2
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from compose import postgres
 from dashboard import boards
 from jobs import sql
-from tests import oracle
+from tests import hostile, oracle
 from tests.conftest import Stack
 from tests.oracle import Record
 
@@ -27,8 +28,12 @@ DEADLINE_SECONDS = 90
 
 @pytest.fixture(scope="module")
 def records(stack: Stack) -> list[Record]:
-    """What the topic holds after the injector's run, which the jobs saw live."""
+    """What the topic holds after the injector's run and all hostile messages, which the jobs saw live."""
     stack.run("jobs", "--sink", "postgres")
+    producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
+    for message in hostile.messages(int(time.time() * 1000)):
+        producer.send(stack.settings.topic, key=b"hostile", value=message)
+    producer.close()
     stack.run("generator", "--seed", "7", "--rate", "1500", "--count", str(EVENTS), *FAULTS)
     return read_topic(stack)
 
@@ -85,7 +90,8 @@ def expect_streaks(windows: dict[int, list[dict]], records: list[Record]) -> Non
             {name: value for name, value in row.items() if name not in ("rank_number", "window_end")}
             for row in oracle.hot_streaks(events, window_end)
         ]
-        assert sorted(rows, key=lambda row: row["user_id"]) == sorted(expected, key=lambda row: row["user_id"])
+        by_player = sorted(rows, key=lambda row: row["user_id"])
+        assert by_player == sorted(expected, key=lambda row: row["user_id"]), f"{newest - window_end} ms before the end"
 
 
 def whole_windows(rows: list[dict]) -> dict[int, list[dict]]:
