@@ -88,6 +88,8 @@ The leaderboard runs.
   How it is       scripts/status.sh
   Other sink      scripts/run_all.sh --sink postgres|kafka
   Stop            scripts/stop.sh
+
+Totals move with every event; hot streaks come every {settings.streak_slide_seconds} s, about 6 s after they happened.
 """
     )
 
