@@ -35,7 +35,7 @@ class Settings:
     season: str = _setting(
         "day", "how long a total counts, in UTC; weeks begin on Monday", ("hour", "day", "week", "all")
     )
-    board_size: int = _setting(100, "places that Flink keeps of each ranked board")
+    board_size: int = _setting(100, "places of each ranked board")
     max_late_hours: int = _setting(24, "an event this much older than its record is rejected")
     max_outage_hours: int = _setting(24, "the longest outage after which totals are still right")
     deduplicate_minutes: int = _setting(10, "an event_id seen again within this time counts once; 0 = off")

@@ -18,6 +18,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from compose import flink, jars, postgres, services, status, topics
 from compose.errors import SetupError
 from dashboard.boards import BoardsUnavailable
+from jobs import moderation
 from jobs.job import JobError
 from settings import settings
 
@@ -49,6 +50,7 @@ def create() -> None:
     topics.create(settings)
     if settings.sink == "postgres" or not settings.postgres_url:
         postgres.create(settings)
+        moderation.publish(settings)
 
 
 def running() -> int:

@@ -23,7 +23,8 @@ from settings import Settings
 
 OLDEST = 14  # CREATE OR REPLACE TRIGGER
 DATABASE = "leaderboard"
-ADMIN, FLINK, READER = "leaderboard_admin", "leaderboard_flink", "leaderboard_reader"
+ADMIN, FLINK = "leaderboard_admin", "leaderboard_flink"
+READER, MODERATOR = "leaderboard_reader", "leaderboard_moderator"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ def reader_dsn(settings: Settings) -> str:
     return _role_dsn(settings, READER, "postgres_reader")
 
 
+def moderator_dsn(settings: Settings) -> str:
+    """Connection string of the role that may add decisions about bans and nothing else."""
+    return _role_dsn(settings, MODERATOR, "postgres_moderator")
+
+
 def flink_access(settings: Settings) -> dict[str, str]:
     """JDBC URL, user and password of the role that may write Flink's tables and nothing else."""
     parts = parse_dsn(_role_dsn(settings, FLINK, "postgres_flink"))
@@ -142,7 +148,7 @@ def create(settings: Settings) -> None:
     if not settings.postgres_url:
         _create_database(settings)
     secret = passwords(settings.state)
-    roles = {"flink_role": FLINK, "reader_role": READER}
+    roles = {"flink_role": FLINK, "reader_role": READER, "moderator_role": MODERATOR}
     with connect(owner_dsn(settings)) as db, db.cursor() as cursor:
         cursor.execute(
             sql.read(
@@ -150,13 +156,18 @@ def create(settings: Settings) -> None:
                 **roles,
                 flink_password=secret["postgres_flink"],
                 reader_password=secret["postgres_reader"],
+                moderator_password=secret["postgres_moderator"],
             )
         )
+        cursor.execute(sql.read("postgres/moderation.sql", **roles))
         for name in sql.TABLES:
             columns = sql.columns(name).replace("STRING", "TEXT")
             cursor.execute(sql.read("postgres/table.sql", table=name, columns=columns, **roles))
             for view, select in _views(name, settings).items():
                 cursor.execute(sql.read("postgres/view.sql", view=view, select=select, **roles))
+        for name, columns in sql.GROWING.items():
+            new, old = (", ".join(f"{row}.{column}" for column in columns) for row in ("NEW", "OLD"))
+            cursor.execute(sql.read("postgres/never_back.sql", table=name, new=new, old=old))
         cursor.execute(sql.read("postgres/old_windows.sql"))
 
 

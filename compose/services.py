@@ -204,7 +204,7 @@ def start_supervisor(settings: Settings) -> None:
     _write_configuration(settings)
     config = settings.state / "conf" / "supervisord.conf"
     subprocess.run([sys.executable, "-m", "supervisor.supervisord", "-c", config], check=True, cwd=PROJECT)
-    _await("supervisord", lambda: _rpc(settings).getState(), 20, settings.state / "logs" / "supervisord.log")
+    _await("supervisord", lambda: rpc(settings).getState(), 20, settings.state / "logs" / "supervisord.log")
 
 
 def _write_configuration(settings: Settings) -> None:
@@ -273,8 +273,8 @@ def _format_kafka(settings: Settings) -> None:
 def start(settings: Settings, names: list[str]) -> None:
     """Start these services in turn and await each. Raises SetupError naming the log when one is not ready in time."""
     for service in (each for each in services(settings) if each.name in names):
-        if _rpc(settings).getProcessInfo(service.name)["statename"] not in ("RUNNING", "STARTING"):
-            _rpc(settings).startProcess(service.name, False)
+        if rpc(settings).getProcessInfo(service.name)["statename"] not in ("RUNNING", "STARTING"):
+            rpc(settings).startProcess(service.name, False)
     for service in (each for each in services(settings) if each.name in names):
         log = settings.state / "logs" / f"{service.name}.log"
         _await(service.name, service.is_ready, service.deadline_seconds, log)
@@ -296,7 +296,8 @@ def _await(name: str, is_ready: Callable[[], object], deadline_seconds: int, log
         ) from cause
 
 
-def _rpc(settings: Settings) -> xmlrpc.client.ServerProxy:
+def rpc(settings: Settings) -> xmlrpc.client.ServerProxy:
+    """Supervisor's own interface: its methods are http://supervisord.org/api.html."""
     password = passwords(settings.state)["supervisor"]
     address = f"{settings.bind_address}:{settings.supervisor_port}"
     return xmlrpc.client.ServerProxy(f"http://supervisor:{password}@{address}/RPC2").supervisor
@@ -321,7 +322,7 @@ def states(settings: Settings) -> dict[str, str]:
     """Supervisor's state of each service (RUNNING, BACKOFF, …); all STOPPED when the supervisor is down."""
     if not is_up(settings):
         return {service.name: "STOPPED" for service in services(settings)}
-    return {info["name"]: info["statename"] for info in _rpc(settings).getAllProcessInfo()}
+    return {info["name"]: info["statename"] for info in rpc(settings).getAllProcessInfo()}
 
 
 def stop(settings: Settings) -> bool:

@@ -24,11 +24,15 @@ CHECKPOINT_INTERVALS = 3
 
 @dataclass(frozen=True)
 class Job:
-    """A Flink job: its state, the seconds since its last completed checkpoint, and its restarts."""
+    """A Flink job: its state, the seconds since its last completed checkpoint, its restarts.
+
+    And how many repeated events it has dropped since it last started.
+    """
 
     state: str
     checkpoint_age_seconds: float | None
     restarts: int
+    duplicates: int
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,24 @@ def _job(settings: Settings, job_id: str) -> Job:
     latest = (checkpoints.get("latest") or {}).get("completed")
     age = time.time() - latest["latest_ack_timestamp"] / 1000 if latest else None
     restarts = job.rest(settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
-    state = job.rest(settings, "GET", f"/jobs/{job_id}")["state"]
-    return Job(state, age, int(restarts[0]["value"]) if restarts else 0)
+    details = job.rest(settings, "GET", f"/jobs/{job_id}")
+    duplicates = max(_dropped(settings, job_id, vertex) for vertex in details["vertices"])
+    return Job(details["state"], age, int(restarts[0]["value"]) if restarts else 0, duplicates)
+
+
+def _dropped(settings: Settings, job_id: str, vertex: dict) -> int:
+    """What went into an operator that drops repeated events, and did not come out."""
+    operator = vertex["name"].split(" -> ")[0]  # such as "Deduplicate[8]"
+    if not operator.startswith("Deduplicate"):
+        return 0
+    into, out = f"{operator}.numRecordsIn", f"{operator}.numRecordsOut"
+    path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics?get={into},{out}"
+    counts = {metric["id"]: metric["sum"] for metric in job.rest(settings, "GET", path)}
+    return int(counts.get(into, 0) - counts.get(out, 0))
 
 
 def _job_problems(jobs: dict[str, Job], settings: Settings) -> list[str]:
-    missing = set(sql.TABLES) - set(job.taken(jobs))
+    missing = set(sql.METRICS) - set(job.taken(jobs))
     problems = [f"no job computes {name}" for name in sorted(missing)]
     late = settings.checkpoint_seconds * CHECKPOINT_INTERVALS + 10
     for name, each in jobs.items():
@@ -122,7 +138,7 @@ def table(shown: Status) -> Table:
         made.add_row("service", name, _coloured(state, state == "RUNNING"))
     for name, each in shown.jobs.items():
         age = "none yet" if each.checkpoint_age_seconds is None else f"{each.checkpoint_age_seconds:.0f} s ago"
-        text = f"{each.state}, checkpoint {age}, {each.restarts} restarts"
+        text = f"{each.state}, checkpoint {age}, {each.restarts} restarts, {each.duplicates:,} repeated events dropped"
         made.add_row("job", name, _coloured(text, each.state == "RUNNING"))
     for name, count in shown.board_rows.items():
         made.add_row("board", name, _coloured(f"{count} rows", count > 0))

@@ -10,6 +10,7 @@ from settings import Settings
 
 HOUR_MILLIS = 3_600_000
 REJECTS_KEPT_HOURS = 7 * 24
+BANS = "bans"  # who is banned, for readers of the boards in Kafka
 
 
 def create(settings: Settings) -> None:
@@ -29,7 +30,8 @@ def _topics(settings: Settings) -> dict[str, dict]:
         "message.timestamp.type": "LogAppendTime",
         "retention.ms": str(retention_millis(settings)),
     }
-    boards = {sql.board_topic(name): {"num_partitions": 1, "configs": _board_config(name)} for name in sql.TABLES}
+    names = (*sql.TABLES, BANS)
+    boards = {sql.board_topic(name): {"num_partitions": 1, "configs": _board_config(name)} for name in names}
     return {settings.topic: {"num_partitions": settings.topic_partitions, "configs": events}, **boards}
 
 
@@ -44,20 +46,29 @@ def retention_millis(settings: Settings) -> int:
 def _board_config(name: str) -> dict[str, str]:
     # A removed row's null must outlive a reader that is away for an hour.
     compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(HOUR_MILLIS), "segment.ms": "600000"}
-    kept_hours = {"hot_streaks": 1, sql.REJECTS: REJECTS_KEPT_HOURS}.get(name)
+    kept_hours = {"hot_streaks": 1, "rejected_events": REJECTS_KEPT_HOURS}.get(name)
     if kept_hours:  # its keys are never written again: rows end by time
         return compacted | {"cleanup.policy": "compact,delete", "retention.ms": str(kept_hours * HOUR_MILLIS)}
     return compacted
 
 
 def clear(settings: Settings, names: list[str]) -> None:
-    """Remove every row of these metrics' topics by a null value, which readers understand."""
+    """Remove every row of these metrics' topics."""
+    for name in names:
+        replace(settings, sql.board_topic(name), {})
+
+
+def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
+    """Make these the rows of a compacted topic; others end by a null value, which readers understand.
+
+    Raises KafkaError when the broker does not take them.
+    """
     producer = KafkaProducer(bootstrap_servers=settings.brokers, acks="all")
     try:
-        for name in names:
-            for key in _live_keys(settings, sql.board_topic(name)):
-                producer.send(sql.board_topic(name), key=key, value=None)
-        producer.flush()
+        gone = dict.fromkeys(_live_keys(settings, topic))
+        sent = [producer.send(topic, key=key, value=value) for key, value in (gone | rows).items()]
+        for each in sent:
+            each.get(timeout=30)
     finally:
         producer.close()
 

@@ -212,7 +212,7 @@ def _panel(name: str, seen: Boards, top: int) -> None:
     newest = seen.newest(name)
     lag = (seen.as_of - newest).total_seconds() if newest else 0
     behind = f" · :red[{_duration(lag)} behind the other boards]" if lag > STALE_SECONDS else ""
-    st.markdown(f"#### {panel.title} &ensp;:small[:gray[{panel.question}]{behind}]")
+    st.markdown(f"#### {panel.title} &ensp;:small[:gray[{panel.question}{_left_out(name, seen)}]{behind}]")
     height = HEADER_PIXELS + ROW_PIXELS * SHOWN_ROWS + 2
     if not rows:
         with st.container(height=height, border=False, vertical_alignment="center", horizontal_alignment="center"):
@@ -237,6 +237,11 @@ def _panel(name: str, seen: Boards, top: int) -> None:
             "Team": st.column_config.TextColumn(width=90),
         },
     )
+
+
+def _left_out(name: str, seen: Boards) -> str:
+    late = seen.rows["late_events"][:1] if name == "hot_streaks" else []
+    return f" · {late[0]['events']:,} events of the season came too late" if late else ""
 
 
 def _bars(rows: list[Row], panel: Panel) -> pd.DataFrame:

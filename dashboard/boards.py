@@ -26,9 +26,11 @@ from settings import Settings
 
 Row = dict[str, Any]
 
+READ = (*sql.METRICS, "late_events")
 LIMIT = 100  # readers show so many places at most
 STREAKS_KEPT_MILLIS = 60_000  # older windows go away, as by the trigger in PostgreSQL
 TIMES = ("reached_at", "window_end", "season_start")
+FOLLOWED = (*READ, "bans")  # the topics that the boards in Kafka are made of
 FRESH = {"top_teams": "reached_at", "top_players": "reached_at", "hot_streaks": "window_end"}
 
 POOL_SIZE = 4
@@ -46,7 +48,10 @@ class BoardsUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Boards:
-    """The rows of each board in rank order, each with the columns of its view, at one moment."""
+    """The rows of each board in rank order, each with the columns of its view, at one moment.
+
+    `late_events` counts, by season, the events that came too late for the hot streaks.
+    """
 
     rows: dict[str, list[Row]]
 
@@ -120,7 +125,7 @@ def _transaction(db: connection) -> Boards:
     db.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
     with db, db.cursor() as cursor:
         rows = {}
-        for name in sql.METRICS:
+        for name in READ:
             cursor.execute(f"SELECT * FROM leaderboard.{name} LIMIT {LIMIT}")
             rows[name] = _rows(cursor)
     return Boards(rows)
@@ -144,21 +149,30 @@ def _first_line(error: Exception) -> str:
 
 
 def tables() -> sqlite3.Connection:
-    """An in-memory database with the four metrics' tables, empty, in the schema `flink`."""
+    """An in-memory database with what the topics hold: empty tables, in the schemas that they have in PostgreSQL."""
     db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
     db.execute("ATTACH ':memory:' AS flink")
+    db.execute("ATTACH ':memory:' AS moderation")
     db.create_function("to_timestamp", 1, lambda seconds: seconds, deterministic=True)
-    for name in sql.METRICS:
-        db.execute(f"CREATE TABLE flink.{name} ({sql.columns(name).replace('STRING', 'TEXT')})")
+    for name in FOLLOWED:
+        db.execute(f"CREATE TABLE {_schema(name)}.{name} ({sql.columns(name).replace('STRING', 'TEXT')})")
     return db
 
 
+def _schema(name: str) -> str:
+    return "moderation" if name == "bans" else "flink"
+
+
 def fold(db: sqlite3.Connection, name: str, records: Iterable[tuple[bytes, bytes | None]]) -> None:
-    """Apply (key, value) records of a metric's topic in their order; one that is no row is skipped."""
-    info = db.execute(f"PRAGMA flink.table_info({name})").fetchall()
+    """Apply (key, value) records of a table's topic in their order; one that is no row is skipped.
+
+    So is one with less than is there of what only grows: a job repeats itself after a recovery.
+    """
+    schema = _schema(name)
+    info = db.execute(f"PRAGMA {schema}.table_info({name})").fetchall()
     columns, keys = [column[1] for column in info], [column[1] for column in info if column[5]]
-    upsert = f"INSERT OR REPLACE INTO flink.{name} VALUES ({', '.join('?' * len(columns))})"
-    remove = f"DELETE FROM flink.{name} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
+    upsert = _upsert(schema, name, columns)
+    remove = f"DELETE FROM {schema}.{name} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
     for key, value in records:
         try:
             statement, names = (remove, keys) if value is None else (upsert, columns)
@@ -171,16 +185,25 @@ def fold(db: sqlite3.Connection, name: str, records: Iterable[tuple[bytes, bytes
         db.execute(f"DELETE FROM flink.{name} WHERE window_end < {newest} - {STREAKS_KEPT_MILLIS}")
 
 
+def _upsert(schema: str, name: str, columns: list[str]) -> str:
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    grows = sql.GROWING.get(name, ())
+    new, old = (", ".join(f"{row}.{column}" for column in grows) for row in ("excluded", name))
+    is_newer = f" WHERE ({new}) >= ({old})" if grows else ""
+    places = ", ".join("?" * len(columns))
+    return f"INSERT INTO {schema}.{name} VALUES ({places}) ON CONFLICT DO UPDATE SET {changes}{is_newer}"
+
+
 def ranked(db: sqlite3.Connection, settings: Settings) -> Boards:
     """The boards of folded tables, row for row what the views of PostgreSQL show."""
-    return Boards({name: _rows(db.execute(sql.board(name, settings))) for name in sql.METRICS})
+    return Boards({name: _rows(db.execute(sql.board(name, settings))) for name in READ})
 
 
 class KafkaFold:
     """Follows the boards' topics in the background; starts over from their beginning after any trouble."""
 
     def __init__(self, settings: Settings, topics: dict[str, str] | None = None) -> None:
-        """`topics` are the topics by metric, those of the jobs by default."""
+        """`topics` are the topics by table, those of the jobs by default."""
         self._settings = settings
         self._metrics = {topic: name for name, topic in (topics or _topics()).items()}
         self._changed = Condition()
@@ -250,7 +273,7 @@ class KafkaFold:
 
 
 def _topics() -> dict[str, str]:
-    return {name: sql.board_topic(name) for name in sql.METRICS}
+    return {name: sql.board_topic(name) for name in FOLLOWED}
 
 
 _starting = Lock()

@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
     parser.add_argument(
-        "metrics", nargs="*", metavar="metric", help=f"which boards: {', '.join(sql.TABLES)}; all by default"
+        "metrics", nargs="*", metavar="metric", help=f"which boards: {', '.join(sql.METRICS)}; all by default"
     )
     parser.add_argument(
         "--sink",
@@ -61,17 +61,17 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.metrics if name not in sql.TABLES]
+    unknown = [name for name in options.metrics if name not in sql.METRICS]
     if unknown:
-        parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.TABLES)}")
-    options.metrics = options.metrics or list(sql.TABLES)
+        parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.METRICS)}")
+    options.metrics = options.metrics or list(sql.METRICS)
     return options
 
 
 def _explain(options: argparse.Namespace) -> None:
     environment = _with_tables(options.sink)
     for names in _groups(options):
-        print(job.compile_plan(environment, names, settings).explain())
+        print(job.compile_plan(environment, sql.tables(names), settings).explain())
 
 
 def _submit(options: argparse.Namespace) -> None:
@@ -89,10 +89,10 @@ def _submit(options: argparse.Namespace) -> None:
             raise JobError(f"'{min(clash)}' runs already; --switch ends it and starts '{title}' instead")
         else:
             environment = environment or _with_tables(options.sink)
-            plans[title] = job.compile_plan(environment, names, settings)
+            plans[title] = job.compile_plan(environment, sql.tables(names), settings)
     if ending:  # only now that the new plans are known to be sound
         _end({title: running[title] for title in ending})
-        (postgres if options.sink == "postgres" else topics).clear(settings, options.metrics)
+        (postgres if options.sink == "postgres" else topics).clear(settings, sql.tables(options.metrics))
     for title, plan in plans.items():
         job.execute(environment, plan, title)
         print(f"{title}: submitted", flush=True)

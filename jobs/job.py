@@ -54,6 +54,8 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "table.exec.source.idle-timeout": f"{settings.silent_partition_seconds} s",
         "table.exec.state.ttl": _state_ttl(settings),
         "table.exec.sink.upsert-materialize": "NONE",
+        # What the INSERTs of one job have in common is planned, and computed, once.
+        "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
         "execution.checkpointing.timeout": "2 min",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
@@ -93,12 +95,12 @@ def insert(name: str, settings: Settings) -> str:
     """The INSERT of one metric into its table."""
     # Flink derives no key for rows that are only added, though these have one,
     # and asks what to do about conflicts. There are none but repetitions.
-    on_conflict = "\nON CONFLICT DO DEDUPLICATE" if name in ("hot_streaks", sql.REJECTS) else ""
+    on_conflict = "\nON CONFLICT DO DEDUPLICATE" if name in ("hot_streaks", "rejected_events") else ""
     return f"INSERT INTO {name}\n{sql.metric(name, settings)}{on_conflict}"
 
 
-def compile_plan(environment: TableEnvironment, names: list[str], settings: Settings) -> CompiledPlan:
-    """The INSERTs of these metrics compiled into one job, which reads the topic once.
+def compile_plan(environment: TableEnvironment, tables: Iterable[str], settings: Settings) -> CompiledPlan:
+    """The INSERTs of these tables compiled into one job, which reads the topic once.
 
     The compiled form gives every operator a stable id, and the operator that
     remembers event ids a time to live of its own.
@@ -106,7 +108,7 @@ def compile_plan(environment: TableEnvironment, names: list[str], settings: Sett
     from pyflink.table import PlanReference
 
     statements = environment.create_statement_set()
-    for name in names:
+    for name in tables:
         statements.add_insert_sql(insert(name, settings))
     plan = json.loads(statements._j_statement_set.compilePlan().asJsonString())
     for node in plan["nodes"]:
@@ -135,7 +137,7 @@ def taken(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         metric, _, sink = name.rpartition(" to ")
         if sink in SINKS:
-            found |= {each: name for each in (sql.TABLES if metric == ONE_JOB else [metric])}
+            found |= {each: name for each in (sql.METRICS if metric == ONE_JOB else [metric])}
     return found
 
 

@@ -5,13 +5,34 @@ A placeholder that nothing fills is a KeyError: no half-filled SQL runs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from string import Template
 
 from settings import PROJECT, Settings
 
-METRICS = ("top_teams", "top_players", "hot_streaks", "team_mvps")
-REJECTS = "rejected_events"
-TABLES = (*METRICS, REJECTS)  # all that is computed: the boards, and what was not let in
+# The job of each board, with the tables it writes. What is left out of the boards is seen on the
+# way, so its list and its count ride along instead of reading the topic once more.
+JOBS = {
+    "top_teams": ("top_teams", "rejected_events"),
+    "top_players": ("top_players",),
+    "hot_streaks": ("hot_streaks", "late_events"),
+    "team_mvps": ("team_mvps",),
+}
+METRICS = tuple(JOBS)
+TABLES = tuple(chain.from_iterable(JOBS.values()))
+
+# Kept beyond the board's size: when somebody is banned, others move up; and somebody who falls off
+# what is kept and comes back, once more after a recovery, does so out of sight.
+SPARE_PLACES = 20
+
+# What only grows while a season lasts, by table, in the order of significance.
+GROWING = {
+    "top_teams": ("total_score", "reached_at"),
+    "top_players": ("total_score", "reached_at"),
+    "team_mvps": ("team_total", "player_total"),
+    "late_events": ("events",),
+}
 
 # JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
 BLANKS = r"U&'\0020\0009\000A\000D'"
@@ -23,6 +44,11 @@ SEASONS = {
     "day": (86_400_000, 0),
     "week": (604_800_000, 4 * 86_400_000),
 }
+
+
+def tables(metrics: Iterable[str]) -> list[str]:
+    """The tables that the jobs of these metrics write."""
+    return [table for metric in metrics for table in JOBS[metric]]
 
 
 def read(path: str, **values: object) -> str:
@@ -64,7 +90,7 @@ def metric(name: str, settings: Settings) -> str:
     return read(
         f"metrics/{name}.sql",
         topic=settings.topic,
-        board_size=settings.board_size,
+        places=settings.board_size + SPARE_PLACES,
         streak_slide_seconds=settings.streak_slide_seconds,
     )
 
@@ -81,5 +107,5 @@ def board_topic(name: str) -> str:
 
 def board(name: str, settings: Settings, all_seasons: bool = False) -> str:
     """The SELECT that ranks a metric's table where it is read, in PostgreSQL or SQLite."""
-    newest = f"WHERE season_start = (SELECT MAX(season_start) FROM flink.{name})"
+    newest = f"AND season_start = (SELECT MAX(season_start) FROM flink.{name})"
     return read(f"boards/{name}.sql", board_size=settings.board_size, of_seasons="" if all_seasons else newest).strip()

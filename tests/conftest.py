@@ -6,15 +6,23 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
+from kafka import KafkaConsumer, TopicPartition
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 import settings as settings_module
+from compose import services
+from dashboard.boards import BoardsUnavailable
 from settings import PREFIX, PROJECT, Settings
+from tests.oracle import Record
 
+DEADLINE_SECONDS = 300  # on two busy cores
 PORTS = [name for name, default, _ in settings_module.SETTINGS if name.endswith("_port")]
 
 
@@ -33,6 +41,50 @@ class Stack:
         )
         assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done
+
+    def begin(self, *words: str) -> subprocess.Popen:
+        """Start `python -m <words>` in the background; what it prints does not matter."""
+        command = [sys.executable, "-m", *words]
+        return subprocess.Popen(command, env=self.environment, cwd=PROJECT, stdout=DEVNULL, stderr=DEVNULL)
+
+    def kill(self, service: str) -> None:
+        """Let a service die as by kill -9; the supervisor starts it again."""
+        services.rpc(self.settings).signalProcess(service, "KILL")
+
+    def records(self) -> list[Record]:
+        """Everything that the topic of the score events holds."""
+        with closing(self._consumer()) as consumer:
+            partitions = consumer.assignment()
+            ends = consumer.end_offsets(partitions)
+            records = []
+            while any(consumer.position(each) < ends[each] for each in partitions):
+                for polled in consumer.poll(timeout_ms=1000).values():
+                    records += [Record(each.partition, each.offset, each.timestamp, each.value) for each in polled]
+        return records
+
+    def records_sent(self) -> int:
+        """How many records that topic holds."""
+        with closing(self._consumer()) as consumer:
+            return sum(consumer.end_offsets(consumer.assignment()).values())
+
+    def _consumer(self) -> KafkaConsumer:
+        made = KafkaConsumer(bootstrap_servers=self.settings.brokers, enable_auto_commit=False)
+        numbers = range(self.settings.topic_partitions)
+        made.assign([TopicPartition(self.settings.topic, number) for number in numbers])
+        made.seek_to_beginning()
+        return made
+
+
+def eventually(check: Callable[[], None]) -> None:
+    """Repeat the check until it holds; the last failure is raised when it does not in time."""
+    for attempt in Retrying(
+        retry=retry_if_exception_type((AssertionError, BoardsUnavailable)),
+        wait=wait_fixed(0.5),
+        stop=stop_after_delay(DEADLINE_SECONDS),
+        reraise=True,
+    ):
+        with attempt:
+            check()
 
 
 def free_ports(count: int) -> list[int]:

@@ -127,8 +127,8 @@ def _whole_number(value: object, name: str) -> int:
     return int(number)
 
 
-def accepted(records: Iterable[Record]) -> list[Event]:
-    """The events that count, in order of arrival, each event_id once."""
+def accepted(records: Iterable[Record], is_deduplicated: bool = True) -> list[Event]:
+    """The events that count, in order of arrival, each event_id once unless told otherwise."""
     seen: set[str] = set()
     events = []
     for record in sorted(records, key=lambda each: (each.timestamp, each.partition, each.offset)):
@@ -138,7 +138,7 @@ def accepted(records: Iterable[Record]) -> list[Event]:
             continue
         if event.event_id in seen:
             continue
-        if event.event_id:
+        if event.event_id and is_deduplicated:
             seen.add(event.event_id)
         events.append(event)
     return events
@@ -202,8 +202,14 @@ def totals(events: list[Event], season: str = "day") -> Totals:
     return made
 
 
-def top_teams(summed: Totals) -> list[dict]:
-    """The board of teams, best first."""
+def every_season(events: list[Event], season: str = "day") -> list[Totals]:
+    """The totals of each season that has any event."""
+    starts = {season_start(event.time, season) for event in events}
+    return [totals([event for event in events if season_start(event.time, season) == start]) for start in starts]
+
+
+def top_teams(summed: Totals, banned: str = "") -> list[dict]:
+    """The board of teams, best first, without a banned one."""
     rows = [
         {
             "team_id": team_id,
@@ -213,12 +219,13 @@ def top_teams(summed: Totals) -> list[dict]:
             "season_start": moment(summed.season),
         }
         for team_id, total in summed.teams.items()
+        if team_id != banned
     ]
     return _ranked(rows, "total_score", lambda row: (row["reached_at"], row["team_id"]))[:100]
 
 
-def top_players(summed: Totals) -> list[dict]:
-    """The board of players, best first."""
+def top_players(summed: Totals, banned: str = "") -> list[dict]:
+    """The board of players, best first, without a banned one."""
     rows = [
         {
             "user_id": user_id,
@@ -230,12 +237,13 @@ def top_players(summed: Totals) -> list[dict]:
             "season_start": moment(summed.season),
         }
         for user_id, total in summed.players.items()
+        if user_id != banned
     ]
     return _ranked(rows, "total_score", lambda row: (row["reached_at"], row["user_id"]))[:100]
 
 
-def team_mvps(summed: Totals) -> list[dict]:
-    """Every team's best player, by their share of the team's total."""
+def team_mvps(summed: Totals, banned_player: str = "", banned_team: str = "") -> list[dict]:
+    """Every team's best player, by their share of the team's total, without banned teams and best players."""
     best: dict[str, tuple[str, Total]] = {}
     for (team_id, user_id), total in sorted(summed.members.items()):
         if team_id not in best or total.score > best[team_id][1].score:
@@ -252,7 +260,7 @@ def team_mvps(summed: Totals) -> list[dict]:
             "season_start": moment(summed.season),
         }
         for team_id, (user_id, total) in best.items()
-        if summed.teams[team_id].score > 0
+        if summed.teams[team_id].score > 0 and user_id != banned_player and team_id != banned_team
     ]
     return _ranked(rows, "contribution_ratio", lambda row: (-row["player_total"], row["team_id"]))
 

@@ -1,7 +1,9 @@
 -- Players by total score; equal totals share a rank (1, 2, 2, 4) and are
--- listed by who reached theirs first, then by id.
+-- listed by who reached theirs first, then by id. A banned one leaves no gap.
 SELECT
-    rank_number,
+    RANK() OVER (
+        PARTITION BY season_start ORDER BY total_score DESC
+    ) AS rank_number,
     user_id,
     user_name,
     team_id,
@@ -12,15 +14,15 @@ SELECT
 FROM (
     SELECT
         *,
-        RANK() OVER (
-            PARTITION BY season_start ORDER BY total_score DESC
-        ) AS rank_number,
         ROW_NUMBER() OVER (
             PARTITION BY season_start
             ORDER BY total_score DESC, reached_at, user_id
         ) AS place
     FROM flink.top_players
-    ${of_seasons}
-) AS ranked
+    WHERE user_id NOT IN (
+            SELECT banned_id FROM moderation.bans WHERE kind = 'player'
+        )
+        ${of_seasons}
+) AS held
 WHERE place <= ${board_size}
-ORDER BY season_start DESC, place
+ORDER BY held.season_start DESC, place

@@ -1,7 +1,9 @@
 -- Teams by total score; equal totals share a rank (1, 2, 2, 4) and are listed
--- by who reached theirs first, then by id.
+-- by who reached theirs first, then by id. A banned one leaves no gap.
 SELECT
-    rank_number,
+    RANK() OVER (
+        PARTITION BY season_start ORDER BY total_score DESC
+    ) AS rank_number,
     team_id,
     team_name,
     total_score,
@@ -10,15 +12,15 @@ SELECT
 FROM (
     SELECT
         *,
-        RANK() OVER (
-            PARTITION BY season_start ORDER BY total_score DESC
-        ) AS rank_number,
         ROW_NUMBER() OVER (
             PARTITION BY season_start
             ORDER BY total_score DESC, reached_at, team_id
         ) AS place
     FROM flink.top_teams
-    ${of_seasons}
-) AS ranked
+    WHERE team_id NOT IN (
+            SELECT banned_id FROM moderation.bans WHERE kind = 'team'
+        )
+        ${of_seasons}
+) AS held
 WHERE place <= ${board_size}
-ORDER BY season_start DESC, place
+ORDER BY held.season_start DESC, place

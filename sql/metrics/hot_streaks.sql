@@ -1,5 +1,5 @@
 -- Who is scoring well above their own recent form?
--- Grain: one row per window and player, the ${board_size} hottest of each
+-- Grain: one row per window and player, the ${places} hottest of each
 -- window; a window ends every ${streak_slide_seconds} s. A window without any
 -- streak is one row with an empty user_id.
 -- Ties: more events in the long window, then user_id.
@@ -76,7 +76,7 @@ board AS (
         FROM forms
         WHERE is_streak
     )
-    WHERE place <= ${board_size}
+    WHERE place <= ${places}
 )
 SELECT
     EXTRACT(EPOCH FROM windows.window_end) * 1000 AS window_end,
@@ -88,7 +88,7 @@ SELECT
     board.short_events AS short_term_events,
     board.long_events AS long_term_events,
     board.hotness,
-    LEAST(windows.streaks, ${board_size}) AS window_rows
+    LEAST(windows.streaks, ${places}) AS window_rows
 FROM windows
 LEFT JOIN board
     ON windows.window_start = board.window_start

@@ -1,10 +1,15 @@
 -- Who carries each team: its best player, and which share of it is theirs?
--- Grain: one row per season and team with a total above 0.
+-- Grain: one row per season and team. A share of nothing is NULL; readers leave
+-- teams without points out, because a filter here would make Flink delete a
+-- row before each change of it.
 -- Ties: the smaller user_id. Readers rank the teams' MVPs by their share.
 --
 -- The best player and the team's total reach the join one after the other, so
 -- for an instant the total may be older than the player's: the greater of the
--- two is the right lower bound, and keeps the share at 1 or below.
+-- two is the right lower bound, and keeps the share at 1 or below. `score >= 0`
+-- says nothing new, but tells the planner that totals only grow. Ordering by
+-- events lets a new name through that came without points: of rows in equal
+-- order, Flink's Top-1 keeps the one it has.
 SELECT
     season_start,
     team_id,
@@ -13,7 +18,8 @@ SELECT
     user_name,
     CAST(player_total AS BIGINT) AS player_total,
     CAST(GREATEST(team_total, player_total) AS BIGINT) AS team_total,
-    player_total / GREATEST(team_total, player_total) AS contribution_ratio
+    player_total / NULLIF(GREATEST(team_total, player_total), 0)
+        AS contribution_ratio
 FROM (
     SELECT
         best.season_start,
@@ -28,7 +34,7 @@ FROM (
             *,
             ROW_NUMBER() OVER (
                 PARTITION BY season_start, team_id
-                ORDER BY player_total DESC, user_id
+                ORDER BY player_total DESC, user_id, events DESC
             ) AS place
         FROM (
             SELECT
@@ -36,7 +42,8 @@ FROM (
                 team_id,
                 user_id,
                 LAST_VALUE(user_name) AS user_name,
-                SUM(score) AS player_total
+                SUM(score) FILTER (WHERE score >= 0) AS player_total,
+                COUNT(*) AS events
             FROM accepted_events
             GROUP BY season_start, team_id, user_id
         )
@@ -46,7 +53,7 @@ FROM (
             season_start,
             team_id,
             LAST_VALUE(team_name) AS team_name,
-            SUM(score) AS team_total
+            SUM(score) FILTER (WHERE score >= 0) AS team_total
         FROM accepted_events
         GROUP BY season_start, team_id
     ) AS teams
@@ -54,4 +61,3 @@ FROM (
         AND best.team_id = teams.team_id
     WHERE best.place = 1
 )
-WHERE player_total > 0

@@ -1,6 +1,8 @@
 -- Which players have scored the most this season, whichever team they were in?
--- Grain: one row per season and player, the best ${board_size} of each season.
+-- Grain: one row per season and player, the best ${places} of each season.
 -- Ties: by user_id at the cut; readers rank by total_score.
+--
+-- `score >= 0` says nothing new, but tells the planner that totals only grow.
 SELECT
     season_start,
     user_id,
@@ -23,10 +25,10 @@ FROM (
             LAST_VALUE(user_name) AS user_name,
             LAST_VALUE(team_id) AS team_id,
             LAST_VALUE(team_name) AS team_name,
-            SUM(score) AS total_score,
+            SUM(score) FILTER (WHERE score >= 0) AS total_score,
             MAX(event_millis) AS reached_at
         FROM accepted_events
         GROUP BY season_start, user_id
     )
 )
-WHERE place <= ${board_size}
+WHERE place <= ${places}

@@ -1,6 +1,8 @@
 -- Which teams have scored the most this season?
--- Grain: one row per season and team, the best ${board_size} of each season.
+-- Grain: one row per season and team, the best ${places} of each season.
 -- Ties: by team_id at the cut; readers rank by total_score.
+--
+-- `score >= 0` says nothing new, but tells the planner that totals only grow.
 SELECT
     season_start,
     team_id,
@@ -19,10 +21,10 @@ FROM (
             season_start,
             team_id,
             LAST_VALUE(team_name) AS team_name,
-            SUM(score) AS total_score,
+            SUM(score) FILTER (WHERE score >= 0) AS total_score,
             MAX(event_millis) AS reached_at
         FROM accepted_events
         GROUP BY season_start, team_id
     )
 )
-WHERE place <= ${board_size}
+WHERE place <= ${places}

@@ -1,6 +1,7 @@
 -- Flink writes its tables and nothing else; the dashboard reads the views and
--- nothing else. Views run with their owner's rights, so neither role needs the
--- other's schema. Statements and forgotten transactions end by themselves.
+-- nothing else; the moderator adds decisions and nothing else. Views run with
+-- their owner's rights, so no role needs another's schema. Statements and
+-- forgotten transactions end by themselves.
 DO $$$$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${flink_role}') THEN
@@ -9,15 +10,22 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${reader_role}') THEN
         CREATE ROLE ${reader_role} LOGIN;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${moderator_role}') THEN
+        CREATE ROLE ${moderator_role} LOGIN;
+    END IF;
 END
 $$$$;
 ALTER ROLE ${flink_role} PASSWORD '${flink_password}';
 ALTER ROLE ${reader_role} PASSWORD '${reader_password}';
+ALTER ROLE ${moderator_role} PASSWORD '${moderator_password}';
 ALTER ROLE ${flink_role} SET statement_timeout = '30s';
 ALTER ROLE ${reader_role} SET statement_timeout = '5s';
+ALTER ROLE ${moderator_role} SET statement_timeout = '5s';
 ALTER ROLE ${reader_role} SET default_transaction_read_only = on;
 ALTER ROLE ${reader_role} SET idle_in_transaction_session_timeout = '10s';
 CREATE SCHEMA IF NOT EXISTS flink;
 CREATE SCHEMA IF NOT EXISTS leaderboard;
+CREATE SCHEMA IF NOT EXISTS moderation;
 GRANT USAGE ON SCHEMA flink TO ${flink_role};
 GRANT USAGE ON SCHEMA leaderboard TO ${reader_role};
+GRANT USAGE ON SCHEMA moderation TO ${moderator_role};

@@ -3,10 +3,12 @@
 --
 -- event_at is the effective time: the earlier of the event's own time and its
 -- record's, so a clock ahead of the broker's moves nothing. A message without
--- a time of its own is of 1970, and one more than 60 s ahead says nothing
--- either, so neither moves the watermark; both are rejected later. 5 s is how
--- long an event may take to arrive. The brackets make two documents in one
--- message an error, where JSON_VALUE would read the first.
+-- a time of its own is of 1970, and rejected later. The brackets make two
+-- documents in one message an error, where JSON_VALUE would read the first.
+--
+-- The watermark allows an event 5 s to arrive, and a clock 60 s of error: a
+-- partition of nothing but garbage, or of a producer whose clock is far behind,
+-- would otherwise hold back the windows of all.
 CREATE TEMPORARY TABLE messages (
     message STRING,
     `partition` INT METADATA VIRTUAL,
@@ -25,8 +27,10 @@ CREATE TEMPORARY TABLE messages (
     ),
     WATERMARK FOR event_at AS CASE
         WHEN TRY_CAST(JSON_VALUE('[' || message || ']', '$$[0].event_time_millis') AS DOUBLE)
-            <= EXTRACT(EPOCH FROM recorded_at) * 1000 + 60000
+            BETWEEN EXTRACT(EPOCH FROM recorded_at) * 1000 - 60000
+            AND EXTRACT(EPOCH FROM recorded_at) * 1000 + 60000
         THEN event_at - INTERVAL '5' SECOND
+        ELSE recorded_at - INTERVAL '65' SECOND
     END
 ) WITH (
     'connector' = 'kafka',

@@ -1,7 +1,5 @@
 -- The messages that are valid score events, with the season each belongs to.
 -- Grain: one row per valid event; an event sent twice is two rows.
---
--- `score >= 0` says nothing new, but tells the planner that totals only grow.
 CREATE TEMPORARY VIEW valid_events AS
 SELECT
     event_id,
@@ -16,4 +14,4 @@ SELECT
     `partition`,
     `offset`
 FROM read_events
-WHERE reason IS NULL AND score >= 0
+WHERE reason IS NULL

@@ -40,7 +40,7 @@ def page(monkeypatch):
     return run
 
 
-def made(totals=(9, 7, 7, 5), name="Player", age_seconds=1):
+def made(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=()):
     """Boards whose rows have these totals."""
     at = datetime.now(UTC) - timedelta(seconds=age_seconds)
     rows = [
@@ -59,7 +59,7 @@ def made(totals=(9, 7, 7, 5), name="Player", age_seconds=1):
         }
         for number, total in enumerate(totals)
     ]
-    return boards.Boards({board: rows for board in sql.METRICS})
+    return boards.Boards({board: rows for board in sql.METRICS} | {"late_events": late})
 
 
 def words(test):
@@ -68,6 +68,11 @@ def words(test):
 
 def tables(test):
     return [table.value for table in test.dataframe]
+
+
+def test_events_too_late_for_a_hot_streak_are_counted_there(page):
+    assert "1,234 events of the season came too late" in words(page(made(late=[{"events": 1_234}])))
+    assert "too late" not in words(page(made()))
 
 
 def test_the_four_boards_stand_in_their_order(page):

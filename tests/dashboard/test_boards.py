@@ -25,6 +25,11 @@ def streak(user_id, hotness, window_rows, window_end=WINDOW, long_events=6):
     return record({"window_end": window_end, "user_id": user_id}, names | averages | counts)
 
 
+def ban(kind, banned_id):
+    row = {"reason": "cheats", "author": "Ada", "banned_at": NEWEST}
+    return record({"kind": kind, "banned_id": banned_id}, row)
+
+
 def record(key, row):
     return json.dumps(key).encode(), json.dumps(key | row).encode()
 
@@ -76,6 +81,22 @@ def test_a_null_removes_its_key():
 
 def test_the_latest_value_of_a_key_counts():
     assert ranks(ranked("top_teams", team("a", 5), team("a", 6)), "total_score") == [(1, 6)]
+
+
+def test_a_total_that_a_recovered_job_writes_again_does_not_go_back():
+    assert ranks(ranked("top_teams", team("a", 6), team("a", 5)), "total_score") == [(1, 6)]
+    key, value = team("a", 6)
+    assert ranks(ranked("top_teams", (key, value), (key, None), team("a", 5)), "total_score") == [(1, 5)]
+
+
+def test_a_banned_team_leaves_no_gap_and_comes_back():
+    db = boards.tables()
+    boards.fold(db, "top_teams", [team("a", 9), team("b", 7), team("c", 5)])
+    key, value = ban("team", "a")
+    boards.fold(db, "bans", [(key, value), ban("player", "b")])
+    assert ranks(boards.ranked(db, Settings()).rows["top_teams"], "team_id") == [(1, "b"), (2, "c")]
+    boards.fold(db, "bans", [(key, None)])
+    assert ranks(boards.ranked(db, Settings()).rows["top_teams"], "team_id") == [(1, "a"), (2, "b"), (3, "c")]
 
 
 def test_only_the_newest_season_is_shown():

@@ -1,72 +1,114 @@
-"""Seeded events through the injector, the topic and Flink: every board, in both sinks, equals the oracle's."""
+"""Seeded events with every fault through the injector, the topic and Flink: both sinks show what the oracle does.
+
+A reader looks at the boards every 20 ms meanwhile, and the TaskManager is killed under load.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import psycopg2
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from compose import postgres
 from dashboard import boards
-from jobs import sql
+from jobs import job, sql
 from tests import hostile, oracle
-from tests.conftest import Stack
-from tests.oracle import Record
+from tests.conftest import Stack, eventually
+from tests.invariants import Reader
+from tests.oracle import Event, Record
 
-EVENTS = 40_000
+EVENTS, MORE_EVENTS = 200_000, 20_000
+RATE_PER_SECOND = 4_000
 FAULTS = ["--late", "40", "--duplicates", "40", "--minimal", "40", "--corrupt", "50", "--hopping-robots", "5"]
-SLIDE = timedelta(seconds=2)
-DEADLINE_SECONDS = 90
+SLIDE_SECONDS = 2
+WATERMARK_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the topic holds, the events in it that count, their totals, and all that a reader saw meanwhile."""
+
+    records: list[Record]
+    events: list[Event]
+    totals: oracle.Totals
+    reader: Reader
+
+
+@contextmanager
+def playing(stack: Stack, events: int, seed: int) -> Iterator[None]:
+    """The injector at work in the background; it has sent everything when this is left."""
+    options = ["--seed", str(seed), "--rate", str(RATE_PER_SECOND), "--count", str(events), *FAULTS]
+    injector = stack.begin("generator", *options)
+    yield
+    assert injector.wait(timeout=300) == 0
+
+
+def await_records(stack: Stack, count: int) -> None:
+    """Wait until the topic holds so many records."""
+
+    def check() -> None:
+        assert stack.records_sent() >= count
+
+    eventually(check)
+
+
+def finished(stack: Stack, sink: str, reader: Reader) -> Run:
+    """What became of everything that was sent, once the sink shows its totals."""
+    records = stack.records()
+    events = oracle.accepted(records)
+    totals = oracle.totals(events)
+    eventually(lambda: expect_totals(stack, sink, totals))
+    return Run(records, events, totals, reader)
 
 
 @pytest.fixture(scope="module")
-def records(stack: Stack) -> list[Record]:
-    """What the topic holds after the injector's run and all hostile messages, which the jobs saw live."""
+def in_postgres(stack: Stack) -> Run:
+    """200,000 events and all hostile messages live into PostgreSQL; the TaskManager dies half-way."""
     stack.run("jobs", "--sink", "postgres")
-    producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
-    for message in hostile.messages(int(time.time() * 1000)):
-        producer.send(stack.settings.topic, key=b"hostile", value=message)
-    producer.close()
-    stack.run("generator", "--seed", "7", "--rate", "1500", "--count", str(EVENTS), *FAULTS)
-    return read_topic(stack)
+    with Reader("postgres", stack.settings) as reader:
+        producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
+        for message in hostile.messages(int(time.time() * 1000)):
+            producer.send(stack.settings.topic, key=b"hostile", value=message)
+        producer.close()
+        with playing(stack, EVENTS, seed=7):
+            await_records(stack, EVENTS // 2)
+            stack.kill("taskmanager")
+        return finished(stack, "postgres", reader)
 
 
 @pytest.fixture(scope="module")
-def totals(records) -> oracle.Totals:
-    return oracle.totals(oracle.accepted(records))
+def in_kafka(stack: Stack, in_postgres: Run) -> Run:
+    """The boards move to Kafka while more events come, and the TaskManager dies again."""
+    with ExitStack() as readers:
+        reader = readers.enter_context(Reader("kafka", stack.settings))
+        left = readers.enter_context(Reader("postgres", stack.settings))
+        with playing(stack, MORE_EVENTS, seed=8):
+            stack.run("jobs", "--sink", "kafka", "--switch")
+            stack.run("compose", "await")
+            stack.kill("taskmanager")
+        run = finished(stack, "kafka", reader)
+    left.compare(scored(run))
+    assert left.looks > 100
+    assert not left.found
+    return run
 
 
-def read_topic(stack: Stack) -> list[Record]:
-    consumer = KafkaConsumer(bootstrap_servers=stack.settings.brokers, enable_auto_commit=False)
-    partitions = [TopicPartition(stack.settings.topic, number) for number in range(stack.settings.topic_partitions)]
-    consumer.assign(partitions)
-    consumer.seek_to_beginning()
-    ends = consumer.end_offsets(partitions)
-    records = []
-    while any(consumer.position(each) < ends[each] for each in partitions):
-        for polled in consumer.poll(timeout_ms=1000).values():
-            records += [Record(each.partition, each.offset, each.timestamp, each.value) for each in polled]
-    consumer.close()
-    return records
-
-
-def eventually(check: Callable[[], None]) -> None:
-    """Repeat the check until it holds; the last failure is raised when it does not in time."""
-    for attempt in Retrying(
-        retry=retry_if_exception_type((AssertionError, boards.BoardsUnavailable)),
-        wait=wait_fixed(0.5),
-        stop=stop_after_delay(DEADLINE_SECONDS),
-        reraise=True,
-    ):
-        with attempt:
-            check()
+def scored(run: Run) -> list[tuple[float, Event]]:
+    """Every event that counts with the time of its record, in epoch seconds."""
+    events = []
+    for record in run.records:
+        try:
+            events.append((record.timestamp / 1000, oracle.read(record)))
+        except oracle.Rejected:
+            continue
+    return events
 
 
 def expect_totals(stack: Stack, sink: str, totals: oracle.Totals) -> None:
@@ -76,15 +118,25 @@ def expect_totals(stack: Stack, sink: str, totals: oracle.Totals) -> None:
     assert read["team_mvps"] == oracle.team_mvps(totals)[:100]
 
 
-def expect_streaks(windows: dict[int, list[dict]], records: list[Record]) -> None:
+def expect_nothing_impossible(run: Run) -> None:
+    """Whenever the reader looked: no broken rank, share or window, no total above its events, none that went back."""
+    run.reader.compare(scored(run))
+    assert run.reader.looks > 500
+    assert not run.reader.found
+    assert len(run.reader.windows) > 10
+    for window_end, rows in run.reader.windows.items():
+        assert rows == oracle.hot_streaks(run.events, window_end)
+
+
+def expect_streaks(windows: dict[int, list[dict]], events: list[Event]) -> None:
     """Every window of the last minute is the oracle's, and the last one is as late as the watermark allows.
 
     Older ones hold nothing but late events, of which the watermark lets in as many as come early enough.
     """
-    events = oracle.accepted(records)
     newest = max(event.time for event in events)
     recent = {window_end: rows for window_end, rows in windows.items() if window_end > newest - 60_000}
-    assert max(recent) > newest - 5_000 - 2 * 2_000
+    assert recent
+    assert max(recent) > newest - (WATERMARK_SECONDS + 2 * SLIDE_SECONDS) * 1000
     for window_end, rows in recent.items():
         expected = [
             {name: value for name, value in row.items() if name not in ("rank_number", "window_end")}
@@ -112,55 +164,121 @@ def streaks_in_postgres(stack: Stack) -> dict[int, list[dict]]:
         return whole_windows([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
 
 
-def streaks_in_kafka(stack: Stack) -> dict[int, list[dict]]:
+def rows_in_kafka(stack: Stack, name: str) -> list[dict]:
+    """The rows that a table's compacted topic holds."""
     consumer = KafkaConsumer(bootstrap_servers=stack.settings.brokers, enable_auto_commit=False)
-    partition = TopicPartition(sql.board_topic("hot_streaks"), 0)
+    partition = TopicPartition(sql.board_topic(name), 0)
     consumer.assign([partition])
     consumer.seek_to_beginning()
     end = consumer.end_offsets([partition])[partition]
     rows = {}
     while consumer.position(partition) < end:
         for polled in consumer.poll(timeout_ms=1000).values():
-            rows.update((each.key, json.loads(each.value)) for each in polled)
+            rows.update((each.key, each.value) for each in polled)
     consumer.close()
-    return whole_windows(list(rows.values()))
+    return [json.loads(value) for value in rows.values() if value is not None]
 
 
-def test_totals_in_postgres_are_exact(stack, totals):
-    eventually(lambda: expect_totals(stack, "postgres", totals))
+def test_totals_in_postgres_are_exact(stack, in_postgres):
+    eventually(lambda: expect_totals(stack, "postgres", in_postgres.totals))
 
 
-def test_hot_streaks_in_postgres_are_exact(stack, records):
-    eventually(lambda: expect_streaks(streaks_in_postgres(stack), records))
+def test_hot_streaks_in_postgres_are_exact(stack, in_postgres):
+    eventually(lambda: expect_streaks(streaks_in_postgres(stack), in_postgres.events))
 
 
-def test_every_rejected_message_is_listed_once_with_its_reason(stack, records):
+def test_nothing_impossible_was_ever_read_from_postgres(in_postgres):
+    expect_nothing_impossible(in_postgres)
+
+
+def test_every_rejected_message_is_listed_once_with_its_reason(stack, in_postgres):
     def check() -> None:
         with postgres.connect(postgres.reader_dsn(stack.settings)) as db, db.cursor() as cursor:
             cursor.execute('SELECT partition, "offset", reason FROM leaderboard.rejected_events')
-            assert {(partition, offset): reason for partition, offset, reason in cursor} == oracle.rejected(records)
+            found = {(partition, offset): reason for partition, offset, reason in cursor}
+            assert found == oracle.rejected(in_postgres.records)
 
     eventually(check)
 
 
-def test_a_job_that_runs_is_not_submitted_twice(stack, records):
+def test_a_ban_closes_up_the_boards_and_an_unban_restores_them(stack, in_postgres):
+    expect_ban_and_unban(stack, "postgres", in_postgres.totals)
+
+
+def expect_ban_and_unban(stack: Stack, sink: str, totals: oracle.Totals) -> None:
+    player, team = oracle.top_players(totals)[0]["user_id"], oracle.top_teams(totals)[1]["team_id"]
+    decision = ["--reason", "wrote a bot", "--by", "Ada"]
+
+    def expect_closed_up() -> None:
+        read = boards.read(sink, stack.settings).rows
+        assert read["top_players"] == oracle.top_players(totals, banned=player)
+        assert read["top_teams"] == oracle.top_teams(totals, banned=team)
+        assert read["team_mvps"] == oracle.team_mvps(totals, player, team)[:100]
+
+    stack.run("jobs.moderation", "ban", "player", player, *decision)
+    stack.run("jobs.moderation", "ban", "team", team, *decision)
+    eventually(expect_closed_up)
+    listed = stack.run("jobs.moderation", "list").stdout
+    assert player in listed
+    assert "wrote a bot" in listed
+    stack.run("jobs.moderation", "unban", "player", player, *decision)
+    stack.run("jobs.moderation", "unban", "team", team, *decision)
+    eventually(lambda: expect_totals(stack, sink, totals))
+    again = stack.run("jobs.moderation", "unban", "team", team, *decision, check=False)
+    assert again.returncode == 1
+    assert "is not banned" in again.stderr
+    assert stack.run("jobs.moderation", "list", "--history").stdout.count(team) >= 2
+
+
+def test_a_job_that_runs_is_not_submitted_twice(stack, in_postgres):
     again = stack.run("jobs", "--sink", "postgres")
-    assert again.stdout.count("runs already") == len(sql.TABLES)
+    assert again.stdout.count("runs already") == len(sql.METRICS)
 
 
-def test_totals_in_kafka_are_exact_after_moving_there(stack, records, totals):
-    stack.run("jobs", "--sink", "kafka", "--switch")
-    eventually(lambda: expect_totals(stack, "kafka", totals))
+def test_totals_in_kafka_are_exact_after_moving_there_under_load(stack, in_kafka):
+    eventually(lambda: expect_totals(stack, "kafka", in_kafka.totals))
 
 
-def test_hot_streaks_in_kafka_are_exact(stack, records):
-    eventually(lambda: expect_streaks(streaks_in_kafka(stack), records))
+def test_hot_streaks_in_kafka_are_exact(stack, in_kafka):
+    eventually(lambda: expect_streaks(whole_windows(rows_in_kafka(stack, "hot_streaks")), in_kafka.events))
 
 
-def test_one_job_computes_the_same(stack, records, totals):
-    stack.run("jobs", "--sink", "postgres", "--one-job", "--rebuild")
-    eventually(lambda: expect_totals(stack, "postgres", totals))
-    eventually(lambda: expect_streaks(streaks_in_postgres(stack), records))
+def test_nothing_impossible_was_ever_read_from_kafka(in_kafka):
+    expect_nothing_impossible(in_kafka)
+
+
+def test_every_rejected_message_is_in_the_topic_once_with_its_reason(stack, in_kafka):
+    def check() -> None:
+        rows = rows_in_kafka(stack, "rejected_events")
+        found = {(row["event_partition"], row["event_offset"]): row["reason"] for row in rows}
+        assert found == oracle.rejected(in_kafka.records)
+
+    eventually(check)
+
+
+def test_bans_hold_in_kafka_too(stack, in_kafka):
+    expect_ban_and_unban(stack, "kafka", in_kafka.totals)
+
+
+def test_a_rebuild_as_one_job_leaves_no_stale_row(stack, in_kafka):
+    with postgres.connect(postgres.owner_dsn(stack.settings)) as db, db.cursor() as cursor:
+        cursor.execute("UPDATE flink.top_teams SET team_id = team_id || '-gone', total_score = total_score + 1")
+        cursor.execute("UPDATE flink.team_mvps SET team_id = team_id || '-gone'")
+    with Reader("postgres", stack.settings, may_restart=True) as reader:
+        stack.run("jobs", "--sink", "postgres", "--one-job", "--rebuild")
+        eventually(lambda: expect_totals(stack, "postgres", in_kafka.totals))
+    eventually(lambda: expect_streaks(streaks_in_postgres(stack), in_kafka.events))
+    assert not reader.found
+
+
+def test_a_rebuild_in_kafka_leaves_no_stale_row(stack, in_kafka):
+    stale = {"season_start": in_kafka.totals.season, "team_id": "TEAM-nobody"}
+    row = stale | {"team_name": "", "total_score": 10**15, "reached_at": 0}
+    producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
+    producer.send("top-teams", key=json.dumps(stale).encode(), value=json.dumps(row).encode())
+    producer.close()
+    stack.run("jobs", "--sink", "kafka", "--one-job", "--switch")
+    eventually(lambda: expect_totals(stack, "kafka", in_kafka.totals))
 
 
 def test_the_reader_role_reads_views_only(stack):
@@ -170,7 +288,25 @@ def test_the_reader_role_reads_views_only(stack):
             cursor.execute("SELECT * FROM flink.top_teams")
 
 
+@pytest.mark.parametrize("statement", ["DELETE FROM moderation.decisions", "SELECT * FROM flink.top_teams"])
+def test_the_moderator_role_adds_decisions_only(stack, statement):
+    refused = pytest.raises(psycopg2.errors.InsufficientPrivilege)
+    with postgres.connect(postgres.moderator_dsn(stack.settings)) as db, db.cursor() as cursor, refused:
+        cursor.execute(statement)
+
+
 def test_a_refused_submission_is_one_readable_sentence(stack):
     refused = stack.run("jobs", "top_golfers", check=False)
     assert refused.returncode == 2
     assert "no metric is called top_golfers" in refused.stderr
+
+
+def test_no_message_restarts_a_job(stack, in_kafka):
+    """The job of the last rebuild has read every hostile message and has never restarted."""
+    (job_id,) = job.running(stack.settings).values()
+
+    def check() -> None:
+        restarts = job.rest(stack.settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
+        assert [each["value"] for each in restarts] == ["0"]
+
+    eventually(check)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import job
+from jobs import job, sql
 from settings import Settings
+
+SETTINGS = Settings()
 
 
 @pytest.fixture(scope="module")
-def plans() -> dict[str, str]:
-    settings = Settings()
-    environment = job.table_environment(settings)
-    job.define_tables(environment, "kafka", settings)
-    names = ("top_teams", "top_players", "hot_streaks", "team_mvps")
-    explained = {name: job.compile_plan(environment, [name], settings).explain() for name in names}
-    explained["one job"] = job.compile_plan(environment, list(names), settings).explain()
+def environment():
+    made = job.table_environment(SETTINGS)
+    job.define_tables(made, "kafka", SETTINGS)
+    return made
+
+
+@pytest.fixture(scope="module")
+def plans(environment) -> dict[str, str]:
+    names = sql.METRICS
+    explained = {name: job.compile_plan(environment, sql.JOBS[name], SETTINGS).explain() for name in names}
+    explained["one job"] = job.compile_plan(environment, sql.TABLES, SETTINGS).explain()
     return {name: text.split("== Optimized Execution Plan ==")[1] for name, text in explained.items()}
 
 
-@pytest.mark.parametrize("name", ["top_teams", "top_players", "team_mvps"])
+@pytest.mark.parametrize("name", ["top_teams", "top_players", "team_mvps", "one job"])
 def test_a_total_board_keeps_only_its_best_rows(plans, name):
     assert "UpdateFastStrategy" in plans[name]
     assert "RetractStrategy" not in plans[name]
@@ -36,10 +42,26 @@ def test_the_mvp_join_holds_one_row_a_side(plans):
     assert "rightInputSpec=[JoinKeyContainsUniqueKey]" in plans["team_mvps"]
 
 
+@pytest.mark.parametrize("name", sql.TABLES)
+def test_a_row_that_changes_is_never_deleted_first(environment, name):
+    """Between the two it would be missing on the board."""
+    from pyflink.table import ExplainDetail
+
+    statements = environment.create_statement_set()
+    statements.add_insert_sql(job.insert(name, SETTINGS))
+    text = statements.explain(ExplainDetail.CHANGELOG_MODE)
+    changes = text.split("== Optimized Physical Plan ==")[1].split("changelogMode=[")[2].split("]")[0]
+    assert "I" in changes.split(",")
+    assert "UB" not in changes.split(",")
+
+
 @pytest.mark.parametrize("name", ["top_teams", "top_players", "hot_streaks", "team_mvps"])
 def test_no_sink_keeps_a_copy_of_its_rows(plans, name):
     assert "upsertMaterialize=[true]" not in plans[name]
 
 
-def test_one_job_reads_the_topic_once(plans):
-    assert plans["one job"].count("TableSourceScan(") == 1
+@pytest.mark.parametrize("name", ["top_teams", "top_players", "hot_streaks", "one job"])
+def test_a_job_reads_decides_and_deduplicates_once(plans, name):
+    assert plans[name].count("TableSourceScan(") == 1
+    assert plans[name].count("JSON_QUERY(") == 2  # the two steps of reading a message
+    assert plans[name].count("Deduplicate(") == 1

@@ -69,7 +69,7 @@ def test_a_season_starts_where_its_length_divides_time(season, expected):
 
 def test_a_running_job_stands_for_the_metrics_it_computes():
     assert job.taken(["top_teams to kafka", "another project's job"]) == {"top_teams": "top_teams to kafka"}
-    assert set(job.taken(["all boards to kafka"])) == set(sql.TABLES)
+    assert set(job.taken(["all boards to kafka"])) == set(sql.METRICS)
 
 
 def test_the_topic_outlives_every_season_that_can_still_change():

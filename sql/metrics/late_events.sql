@@ -1,0 +1,11 @@
+-- How many events came too late for a hot streak?
+-- Grain: one row per season.
+--
+-- An event behind the watermark is left out of the windows that have ended.
+-- Totals count it all the same.
+SELECT
+    season_start,
+    COUNT(*) AS events
+FROM accepted_events
+WHERE event_at <= CURRENT_WATERMARK(event_at)
+GROUP BY season_start

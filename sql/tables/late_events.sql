@@ -1,0 +1,3 @@
+season_start BIGINT,
+events BIGINT,
+PRIMARY KEY (season_start)

@@ -1,0 +1,64 @@
+"""What holds back no window, and what comes too late for one."""
+
+from __future__ import annotations
+
+import json
+
+from tests import bounded
+from tests.bounded import Message
+from tests.conftest import Stack, eventually
+
+START = 1_772_366_400_000  # 2026-03-01T12:00Z
+SECOND = 1_000
+LENGTH_SECONDS = 300
+PROMPT, BEHIND, GARBAGE = 0, 1, 2  # partitions; the last of the four is silent
+CLOCK_ERROR_SECONDS, WATERMARK_SECONDS, SLIDE_SECONDS = 60, 5, 2
+
+
+def scored(user: str, at: int, clock_behind_seconds: int = 0) -> bytes:
+    time = START + (at - clock_behind_seconds) * SECOND
+    event = {"user_id": user, "team_id": "red", "team_name": "Red Fox", "score": 5, "event_time_millis": time}
+    return json.dumps(event).encode()
+
+
+def messages() -> list[Message]:
+    """A second's score a second on time, the same from a clock ten minutes behind, and garbage, for five minutes."""
+    made = []
+    for at in range(LENGTH_SECONDS):
+        made.append(Message(PROMPT, START + at * SECOND, scored("ada", at)))
+        made.append(Message(BEHIND, START + at * SECOND, scored("bob", at, clock_behind_seconds=600)))
+        made.append(Message(GARBAGE, START + at * SECOND, b"score!"))
+    return made
+
+
+def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack):
+    allowed = CLOCK_ERROR_SECONDS + WATERMARK_SECONDS + SLIDE_SECONDS
+
+    def check() -> None:
+        windows = {row["window_end"]: row for row in bounded.rows(settings)["hot_streaks"]}
+        assert windows
+        newest = windows[max(windows)]
+        assert newest["window_end"] > START + (LENGTH_SECONDS - 1 - allowed) * SECOND
+        assert (newest["user_id"], newest["short_term_events"], newest["long_term_events"]) == ("ada", 10, 60)
+
+    with bounded.running(stack, messages(), silent_partition_seconds=1) as settings:
+        eventually(check)
+
+
+def test_events_behind_the_watermark_are_counted_and_still_score(stack: Stack):
+    prompt = [Message(PROMPT, START + at * SECOND, scored("ada", at)) for at in range(60)]
+    late = [Message(PROMPT, START + 60 * SECOND, scored("bob", 60, clock_behind_seconds=50)) for _ in range(10)]
+
+    def check_windows() -> None:
+        assert any(row["window_end"] >= START + 50 * SECOND for row in bounded.rows(settings)["hot_streaks"])
+
+    def check_count() -> None:
+        rows = bounded.rows(settings)
+        assert [row["events"] for row in rows["late_events"]] == [10]
+        assert {row["user_id"]: row["total_score"] for row in rows["top_players"]} == {"ada": 300, "bob": 50}
+        assert {row["user_id"] for row in rows["hot_streaks"]} <= {"", "ada"}
+
+    with bounded.running(stack, prompt, silent_partition_seconds=1) as settings:
+        eventually(check_windows)
+        bounded.send(settings, late)
+        eventually(check_count)
