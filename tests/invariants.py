@@ -84,13 +84,13 @@ class History:
             if self.windows.setdefault(window, streaks) != streaks:
                 self.found["hot_streaks: a window with two contents"] += 1
 
-    def compare(self, events: Iterable[tuple[float, Event]]) -> None:
-        """Count totals that were shown before they were scored; `events` are all accepted, with their record's time."""
+    def compare(self, events: Iterable[Event]) -> None:
+        """Count totals that were shown before they were scored; `events` are all that count."""
         moments, sums = defaultdict(list), defaultdict(list)
-        for recorded, event in sorted(events, key=lambda each: each[0]):
+        for event in sorted(events, key=lambda each: each.recorded):
             season = oracle.moment(oracle.season_start(event.time, "day"))
             for kind, entity in (("team_id", event.team_id), ("user_id", event.user_id)):
-                moments[kind, season, entity].append(recorded)
+                moments[kind, season, entity].append(event.recorded / 1000)
                 sums[kind, season, entity].append(event.score)
         sums = {each: list(accumulate(scores)) for each, scores in sums.items()}
         kinds = {name: key for name, key, _ in TOTALS}

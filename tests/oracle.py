@@ -30,7 +30,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Event:
-    """An accepted score event; time is its effective time in epoch milliseconds."""
+    """An accepted score event; its effective time and its record's timestamp are in epoch milliseconds."""
 
     event_id: str | None
     user_id: str
@@ -39,6 +39,7 @@ class Event:
     team_name: str
     score: int
     time: int
+    recorded: int
 
 
 FIELDS = ("event_id", "user_id", "user_name", "team_id", "team_name", "score", "event_time_millis")
@@ -76,6 +77,7 @@ def read(record: Record, max_late_hours: int = 24) -> Event:
         texts["team_name"] or texts["team_id"],
         score,
         min(time, record.timestamp),
+        record.timestamp,
     )
 
 

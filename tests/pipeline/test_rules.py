@@ -155,6 +155,13 @@ SCENARIOS = [
         [scored("ada", "red", 3, event_id="1")] * 3 + [scored("bob", "red", 3)] * 2,
     ),
     Scenario(
+        "of events with one id the first to arrive counts, whatever the partition",
+        "top_players",
+        ("user_id", "total_score"),
+        [("ada", 3)],
+        [scored("ada", "red", 3, event_id="2", partition=number) for number in range(bounded.PARTITIONS)],
+    ),
+    Scenario(
         "a rejected event does not use up its id",
         "top_players",
         ("total_score",),
@@ -207,12 +214,13 @@ SCENARIOS = [
 ]
 
 
-def messages(scenario: Scenario, number: int) -> list[tuple[int, bytes]]:
-    """(time, value) of a scenario's events, with ids of its own so that scenarios do not mix."""
+def messages(scenario: Scenario, number: int) -> list[Message]:
+    """A scenario's events, with ids of its own so that scenarios do not mix, in the first partition unless they say."""
     made = []
     for event in scenario.events:
         own = {name: f"{number}:{event[name]}" for name in ("event_id", "user_id", "team_id") if name in event}
-        made.append((event["event_time_millis"], json.dumps(event | own).encode()))
+        value = json.dumps(event | own).encode()
+        made.append(Message(event.get("partition", 0), event["event_time_millis"], value))
     return made
 
 
@@ -220,10 +228,8 @@ def messages(scenario: Scenario, number: int) -> list[tuple[int, bytes]]:
 def tables(stack: Stack) -> dict[str, list[bounded.Row]]:
     """What the jobs make of all scenarios, merged by time: a window is of all players at once."""
     made = [each for number, scenario in enumerate(SCENARIOS) for each in messages(scenario, number)]
-    # Stable: a scenario's events keep their order of arrival. The last one ends the windows of the others.
-    made.sort(key=lambda each: each[0])
-    sent = [Message(0, time, value) for time, value in made]
-    return bounded.run(stack, sent, board_size=100_000)[1]
+    made.sort(key=lambda each: each.timestamp)  # stable: a scenario's events keep their order of arrival
+    return bounded.run(stack, made, board_size=100_000)[1]
 
 
 @pytest.mark.parametrize("number", range(len(SCENARIOS)), ids=lambda number: SCENARIOS[number].rule)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from jobs import job, sql
@@ -40,6 +42,17 @@ def test_hot_streaks_are_ranked_window_by_window(plans):
 def test_the_mvp_join_holds_one_row_a_side(plans):
     assert "leftInputSpec=[JoinKeyContainsUniqueKey]" in plans["team_mvps"]
     assert "rightInputSpec=[JoinKeyContainsUniqueKey]" in plans["team_mvps"]
+
+
+def test_event_ids_are_remembered_for_minutes_and_totals_until_nobody_can_change_them(environment):
+    plan = json.loads(job.compile_plan(environment, ["top_players"], SETTINGS).as_json_string())
+    remembered = {node["type"].rsplit("_")[0]: node["state"][0]["ttl"] for node in plan["nodes"] if "state" in node}
+    season_and_a_late_day_and_an_outage = "3 d"
+    assert remembered == {
+        "stream-exec-deduplicate": "10 min",
+        "stream-exec-group-aggregate": season_and_a_late_day_and_an_outage,
+        "stream-exec-rank": season_and_a_late_day_and_an_outage,
+    }
 
 
 @pytest.mark.parametrize("name", sql.TABLES)

@@ -90,13 +90,15 @@ def test_a_window_that_changes_is_seen():
 
 
 @pytest.mark.parametrize(
-    ("recorded", "score", "is_seen"), [(10, 9, False), (10, 8, True), (20, 9, True)], ids=["right", "less", "later"]
+    ("recorded", "score", "is_seen"),
+    [(10_000, 9, False), (10_000, 8, True), (20_000, 9, True)],
+    ids=["right", "less", "later"],
 )
 def test_a_total_above_what_was_scored_by_then_is_seen(recorded, score, is_seen):
     history = History()
     history.look(look(), at=15)
     others = [("blue", 7), ("green", 7), ("white", 5)]
-    events = [(recorded, Event(None, "ada", None, "red", "red", score, SEASON))]
-    events += [(10, Event(None, "bob", None, team, team, total, SEASON)) for team, total in others]
+    events = [Event(None, "ada", None, "red", "red", score, SEASON, recorded)]
+    events += [Event(None, "bob", None, team, team, total, SEASON, 10_000) for team, total in others]
     history.compare(events)
     assert bool(history.found["top_teams: a total above what was scored"]) is is_seen
