@@ -141,8 +141,9 @@ def _cpu_seconds(settings: Settings) -> dict[str, float]:
     for info in services.rpc(settings).getAllProcessInfo():
         if info["name"] in MEASURED:
             process = psutil.Process(info["pid"])
+            # A connection is a process of PostgreSQL's: those that have ended count with their parent.
             times = [each.cpu_times() for each in [process, *process.children(recursive=True)]]
-            found[info["name"]] = sum(each.user + each.system for each in times)
+            found[info["name"]] = sum(sum(each[:4]) for each in times)
     return found
 
 
