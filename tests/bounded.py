@@ -20,6 +20,7 @@ from dashboard import boards
 from jobs import job, sql
 from settings import Settings
 from tests.conftest import Stack
+from tests.invariants import Reader
 from tests.oracle import Record
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ def run(stack: Stack, messages: list[Message], **changed: object) -> tuple[list[
     """
     settings = _prepare(stack, changed)
     records = send(settings, messages)
-    _submit(settings, is_bounded=True)
-    await_end(settings, settings.topic)
+    with Reader("postgres", settings) as reader:
+        _submit(settings, is_bounded=True)
+        await_end(settings, settings.topic)
+    assert not reader.found
     return records, rows(settings)
 
 
@@ -56,9 +59,13 @@ def running(stack: Stack, messages: list[Message], **changed: object) -> Iterato
     """The settings of a job that has these messages to read and waits for more; it is cancelled in the end."""
     settings = _prepare(stack, changed)
     send(settings, messages)
-    _submit(settings, is_bounded=False)
-    yield settings
-    job.cancel(settings, job.running(settings)[settings.topic])
+    with Reader("postgres", settings) as reader:
+        _submit(settings, is_bounded=False)
+        try:
+            yield settings
+        finally:
+            job.cancel(settings, job.running(settings)[settings.topic])
+    assert not reader.found
 
 
 def send(settings: Settings, messages: list[Message]) -> list[Record]:

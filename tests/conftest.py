@@ -106,8 +106,6 @@ def environment_for(state: Path) -> dict[str, str]:
         "state_folder": state,
         "flink_taskmanager_memory_mb": 2048,
         "checkpoint_seconds": 2,
-        # On a busy machine a partition may seem silent although it is only not read yet.
-        "silent_partition_seconds": 60,
         **ports,
     }
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}

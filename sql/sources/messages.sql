@@ -9,6 +9,10 @@
 -- The watermark allows an event 5 s to arrive, and a clock 60 s of error: a
 -- partition of nothing but garbage, or of a producer whose clock is far behind,
 -- would otherwise hold back the windows of all.
+--
+-- Partitions are read in small turns. In a backlog, the turns of the other
+-- three would otherwise last so long that a partition passes for a silent one,
+-- and its events for late ones.
 CREATE TEMPORARY TABLE messages (
     message STRING,
     `partition` INT METADATA VIRTUAL,
@@ -36,6 +40,7 @@ CREATE TEMPORARY TABLE messages (
     'connector' = 'kafka',
     'topic' = '${topic}',
     'properties.bootstrap.servers' = '${brokers}',
+    'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
     'scan.topic-partition-discovery.interval' = '30 s',
     'format' = 'raw'

@@ -270,8 +270,10 @@ def test_a_rebuild_in_kafka_leaves_no_stale_row(stack, in_kafka):
     producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
     producer.send("top-teams", key=json.dumps(stale).encode(), value=json.dumps(row).encode())
     producer.close()
-    stack.run("jobs", "--sink", "kafka", "--one-job", "--switch")
-    eventually(lambda: expect_totals(stack, "kafka", in_kafka.totals))
+    with Reader("kafka", stack.settings, may_restart=True) as reader:
+        stack.run("jobs", "--sink", "kafka", "--one-job", "--switch")
+        eventually(lambda: expect_totals(stack, "kafka", in_kafka.totals))
+    assert not reader.found
 
 
 def test_the_reader_role_reads_views_only(stack):
