@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from compose import postgres, topics
-from jobs import job, sql
+from jobs import job, savepoints, sql
 from jobs.job import JobError
 from settings import settings
 
@@ -23,15 +24,17 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when all asked-for jobs run, 1 when Flink refused one, 2 for wrong usage."""
     options = _parse(arguments)
     try:
-        options.sink = options.sink or (not options.explain and job.sink_in_use(settings)) or settings.sink
+        options.sink = options.sink or (not options.explain and _sink_in_use()) or settings.sink
         if options.explain:
             _explain(options)
+        elif options.suspend:
+            _suspend(options)
         else:
             _submit(options)
     except Exception as error:
         if options.verbose:
             raise
-        print(f"Could not submit: {job.readable(error)}", file=sys.stderr)
+        print(f"Could not {'suspend' if options.suspend else 'submit'}: {job.readable(error)}", file=sys.stderr)
         print("The whole stack trace: the same command with --verbose.", file=sys.stderr)
         return 1
     return 0
@@ -58,6 +61,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="the same for jobs that write to another sink, and only for those",
     )
+    parser.add_argument(
+        "--suspend",
+        action="store_true",
+        help="stop what runs with a savepoint, from which the next submission goes on",
+    )
     parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
     options = parser.parse_args(arguments)
@@ -70,36 +78,79 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _explain(options: argparse.Namespace) -> None:
     environment = _with_tables(options.sink)
-    for names in _groups(options):
+    for names in _groups(options.metrics, options.one_job):
         print(job.compile_plan(environment, sql.tables(names), settings).explain())
 
 
-def _submit(options: argparse.Namespace) -> None:
+def _sink_in_use() -> str | None:
+    return job.sink_in_use(settings) or job.sink_of(savepoints.suspended(settings))
+
+
+def _suspend(options: argparse.Namespace) -> None:
     running = job.running(settings)
-    ending = _to_end(options, running)
-    staying = {name: title for name, title in job.taken(running).items() if title not in ending}
+    titles = {title for name, title in job.taken(running).items() if name in options.metrics}
+    if not titles:
+        raise JobError("no job runs that could be suspended")
+    for title in sorted(titles):
+        savepoints.suspend(settings, title, running[title])
+        print(f"{title}: suspended", flush=True)
+
+
+def _submit(options: argparse.Namespace) -> None:
+    running, suspended = job.running(settings), savepoints.suspended(settings)
+    ending = _to_end(options, [*running, *suspended])
+    going_on = {title: path for title, path in suspended.items() if title not in ending}
+    taken = {name: title for name, title in job.taken([*running, *going_on]).items() if title not in ending}
     plans = {}
     environment = None
-    for names in _groups(options):
+    is_one_job = options.one_job or job.job_name(job.ONE_JOB, options.sink) in taken.values()
+    for names in _groups(options.metrics, is_one_job):
         title = job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, options.sink)
-        clash = {staying[name] for name in names if name in staying}
-        if clash == {title}:
+        clash = {taken[name] for name in names if name in taken}
+        if clash - {title}:
+            raise JobError(f"'{min(clash)}' is there already; --switch ends it and starts '{title}' instead")
+        if clash & running.keys():
             print(f"{title}: runs already, not submitted again")
-        elif clash:
-            raise JobError(f"'{min(clash)}' runs already; --switch ends it and starts '{title}' instead")
-        else:
-            environment = environment or _with_tables(options.sink)
-            plans[title] = job.compile_plan(environment, sql.tables(names), settings)
-    if ending:  # only now that the new plans are known to be sound
-        _end({title: running[title] for title in ending})
-        (postgres if options.sink == "postgres" else topics).clear(settings, sql.tables(options.metrics))
+            continue
+        environment = environment or _with_tables(options.sink)
+        plans[title] = job.compile_plan(environment, sql.tables(names), settings)
+        if title in going_on:
+            savepoints.check(settings, title, plans[title])
+    _check_slots(len(plans), len(ending & running.keys()))
+    # Only now that the new plans are known to be sound.
+    _end({title: running[title] for title in ending & running.keys()})
+    savepoints.forget(settings, ending)
+    fresh = [title for title in plans if title not in going_on]
+    _clear(options.sink, sql.tables(job.taken(fresh)))
     for title, plan in plans.items():
-        job.execute(environment, plan, title)
-        print(f"{title}: submitted", flush=True)
+        if title in going_on:
+            job.execute(environment, plan, title, going_on[title])
+            savepoints.await_start(settings, title)
+            print(f"{title}: goes on from its savepoint", flush=True)
+        else:
+            savepoints.remember(settings, title, plan)
+            job.execute(environment, plan, title)
+            print(f"{title}: submitted", flush=True)
 
 
-def _to_end(options: argparse.Namespace, running: dict[str, str]) -> set[str]:
-    wanted = {title for name, title in job.taken(running).items() if name in options.metrics}
+def _clear(sink: str, tables: list[str]) -> None:
+    """Empty what is computed anew; an older season, which the topic does not hold whole any more, is kept as it was."""
+    (postgres if sink == "postgres" else topics).clear(settings, tables, topics.complete_since(settings))
+
+
+def _check_slots(wanted: int, freed: int) -> None:
+    overview = job.rest(settings, "GET", "/overview")
+    needed, there = wanted * settings.parallelism, overview["slots-total"]
+    free = overview["slots-available"] + freed * settings.parallelism
+    if needed > free and there:
+        raise JobError(
+            f"{wanted} jobs of parallelism {settings.parallelism} need {needed} slots; of Flink's {there}, {free} are "
+            "free. scripts/stop.sh and then scripts/run_all.sh start it with as many as the settings ask for."
+        )
+
+
+def _to_end(options: argparse.Namespace, titles: list[str]) -> set[str]:
+    wanted = {title for name, title in job.taken(titles).items() if name in options.metrics}
     if options.rebuild:
         return wanted
     return {title for title in wanted if options.switch and not title.endswith(f" to {options.sink}")}
@@ -111,11 +162,13 @@ def _with_tables(sink: str) -> TableEnvironment:
     return environment
 
 
-def _groups(options: argparse.Namespace) -> list[list[str]]:
-    return [options.metrics] if options.one_job else [[name] for name in options.metrics]
+def _groups(metrics: list[str], is_one_job: bool) -> list[list[str]]:
+    return [metrics] if is_one_job else [[name] for name in metrics]
 
 
 def _end(jobs: dict[str, str]) -> None:
+    if not jobs:
+        return
     for title, job_id in jobs.items():
         job.cancel(settings, job_id)
         print(f"{title}: ends")
@@ -124,6 +177,8 @@ def _end(jobs: dict[str, str]) -> None:
         waiting(lambda: jobs.keys() & job.running(settings).keys())
     except RetryError:
         raise JobError(f"{', '.join(jobs)} did not end within {CANCEL_SECONDS} s") from None
+    for job_id in jobs.values():  # nobody goes on from there
+        shutil.rmtree(settings.state / "data" / "flink" / "checkpoints" / job_id, ignore_errors=True)
 
 
 if __name__ == "__main__":

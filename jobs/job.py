@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SINKS = ("postgres", "kafka")
 ONE_JOB = "all boards"
 ENDED = ("FINISHED", "CANCELED", "FAILED")
+# Operators that remember nothing.
+STATELESS = ("stream-exec-calc", "stream-exec-exchange")
 
 
 class JobError(Exception):
@@ -62,6 +64,7 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "execution.checkpointing.dir": f"file://{settings.state}/data/flink/checkpoints",
         "execution.checkpointing.savepoint-dir": f"file://{settings.state}/data/flink/savepoints",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.state-recovery.claim-mode": "CLAIM",  # a savepoint goes away when it is of no more use
     }
 
 
@@ -102,15 +105,15 @@ def insert(name: str, settings: Settings) -> str:
 def compile_plan(environment: TableEnvironment, tables: Iterable[str], settings: Settings) -> CompiledPlan:
     """The INSERTs of these tables compiled into one job, which reads the topic once.
 
-    The compiled form gives every operator a stable id, and the operator that
-    remembers event ids a time to live of its own.
+    The compiled form gives every operator an id by which it finds its state
+    again, and the operator that remembers event ids a time to live of its own.
     """
     from pyflink.table import PlanReference
 
     statements = environment.create_statement_set()
     for name in tables:
         statements.add_insert_sql(insert(name, settings))
-    plan = json.loads(statements._j_statement_set.compilePlan().asJsonString())
+    plan = numbered(json.loads(statements._j_statement_set.compilePlan().asJsonString()))
     for node in plan["nodes"]:
         if node["type"].startswith("stream-exec-deduplicate"):
             for state in node["state"]:
@@ -118,9 +121,24 @@ def compile_plan(environment: TableEnvironment, tables: Iterable[str], settings:
     return environment.load_plan(PlanReference.from_json_string(json.dumps(plan)))
 
 
-def execute(environment: TableEnvironment, plan: CompiledPlan, title: str) -> None:
-    """Submit a compiled plan as a job of this name."""
+def numbered(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan with its operators numbered by themselves: Flink counts on from one plan to the next.
+
+    Those that keep nothing come last, so that one more or less of them moves no other.
+    """
+    in_turn = sorted(plan["nodes"], key=lambda node: (node["type"].startswith(STATELESS), node["id"]))
+    numbers = {node["id"]: number for number, node in enumerate(in_turn, start=1)}
+    nodes = [node | {"id": numbers[node["id"]]} for node in plan["nodes"]]
+    edges = [edge | {end: numbers[edge[end]] for end in ("source", "target")} for edge in plan["edges"]]
+    return plan | {"nodes": nodes, "edges": edges}
+
+
+def execute(environment: TableEnvironment, plan: CompiledPlan, title: str, savepoint: str | None = None) -> None:
+    """Submit a compiled plan as a job of this name, from a savepoint if there is one."""
     environment.get_config().set("pipeline.name", title)
+    environment.get_config().get_configuration().remove_config("execution.state-recovery.path")
+    if savepoint:
+        environment.get_config().set("execution.state-recovery.path", savepoint)
     # PyFlink 2.3's own execute() calls a method that its Java side does not have.
     plan._j_compiled_plan.execute()
 
@@ -129,6 +147,14 @@ def running(settings: Settings) -> dict[str, str]:
     """Job id by job name of every job that has not ended. Raises JobError when Flink does not answer."""
     jobs = rest(settings, "GET", "/jobs/overview")["jobs"]
     return {job["name"]: job["jid"] for job in jobs if job["state"] not in ENDED}
+
+
+def newest(settings: Settings, title: str) -> str:
+    """Job id of the latest job of this name, whatever its state. Raises JobError when there is none."""
+    jobs = [job for job in rest(settings, "GET", "/jobs/overview")["jobs"] if job["name"] == title]
+    if not jobs:
+        raise JobError(f"Flink knows no job '{title}'")
+    return max(jobs, key=lambda job: job["start-time"])["jid"]
 
 
 def taken(names: Iterable[str]) -> dict[str, str]:
@@ -143,8 +169,12 @@ def taken(names: Iterable[str]) -> dict[str, str]:
 
 def sink_in_use(settings: Settings) -> str | None:
     """The sink that the running jobs write to, None when none runs."""
-    names = taken(running(settings)).values()
-    return max((name.rpartition(" to ")[2] for name in names), default=None)
+    return sink_of(running(settings))
+
+
+def sink_of(names: Iterable[str]) -> str | None:
+    """The sink that jobs of these names write to, None when no job of ours is among them."""
+    return max((name.rpartition(" to ")[2] for name in taken(names).values()), default=None)
 
 
 def cancel(settings: Settings, job_id: str) -> None:
@@ -152,11 +182,11 @@ def cancel(settings: Settings, job_id: str) -> None:
     rest(settings, "PATCH", f"/jobs/{job_id}?mode=cancel")
 
 
-def rest(settings: Settings, method: str, path: str) -> Any:
+def rest(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """What Flink's REST interface answers, as JSON values. Raises JobError when it does not."""
     url = f"http://{settings.flink_rest}{path}"
     try:
-        answer = requests.request(method, url, timeout=10)
+        answer = requests.request(method, url, json=body, timeout=10)
         answer.raise_for_status()
         return answer.json()
     except requests.RequestException as error:

@@ -34,6 +34,12 @@ GROWING = {
     "late_events": ("events",),
 }
 
+# How long rows that nobody writes again are kept, by table: the time they have, and milliseconds.
+KEPT_MILLIS = {
+    "hot_streaks": ("window_end", 60_000),
+    "rejected_events": ("rejected_at", 7 * 86_400_000),
+}
+
 # JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
 BLANKS = r"U&'\0020\0009\000A\000D'"
 
@@ -98,6 +104,11 @@ def metric(name: str, settings: Settings) -> str:
 def columns(name: str) -> str:
     """The columns and the primary key of a metric's table, in Flink's types."""
     return read(f"tables/{name}.sql").strip()
+
+
+def kept_by(name: str) -> str | None:
+    """The time by which a table's rows outlive the events that they come from; None when they do not."""
+    return next((column for column in ("season_start", "rejected_at") if column in columns(name)), None)
 
 
 def board_topic(name: str) -> str:

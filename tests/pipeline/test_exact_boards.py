@@ -42,9 +42,9 @@ class Run:
 
 
 @contextmanager
-def playing(stack: Stack, events: int, seed: int) -> Iterator[None]:
+def playing(stack: Stack, events: int, seed: int, *more: str) -> Iterator[None]:
     """The injector at work in the background; it has sent everything when this is left."""
-    options = ["--seed", str(seed), "--rate", str(RATE_PER_SECOND), "--count", str(events), *FAULTS]
+    options = ["--seed", str(seed), "--rate", str(RATE_PER_SECOND), "--count", str(events), *FAULTS, *more]
     injector = stack.begin("generator", *options)
     yield
     assert injector.wait(timeout=300) == 0

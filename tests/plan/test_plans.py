@@ -55,6 +55,11 @@ def test_event_ids_are_remembered_for_minutes_and_totals_until_nobody_can_change
     }
 
 
+def test_an_operator_has_the_same_number_whatever_was_planned_before(environment):
+    once, again = (job.compile_plan(environment, sql.JOBS["hot_streaks"], SETTINGS).as_json_string() for _ in range(2))
+    assert once == again
+
+
 @pytest.mark.parametrize("name", sql.TABLES)
 def test_a_row_that_changes_is_never_deleted_first(environment, name):
     """Between the two it would be missing on the board."""

@@ -50,6 +50,21 @@ def test_flinks_innermost_cause_is_the_sentence():
     assert job.readable(Exception(FLINK_ERROR)) == expected
 
 
+def test_one_stateless_operator_more_moves_no_other():
+    def plan(*types: str) -> dict:
+        nodes = [{"id": 40 + number, "type": f"stream-exec-{name}_1"} for number, name in enumerate(types)]
+        edges = [{"source": 40 + number, "target": 41 + number} for number in range(len(types) - 1)]
+        return job.numbered({"nodes": nodes, "edges": edges})
+
+    def numbers(plan: dict) -> dict[str, int]:
+        return {node["type"]: node["id"] for node in plan["nodes"] if "calc" not in node["type"]}
+
+    shorter = plan("table-source-scan", "calc", "rank", "sink")
+    longer = plan("table-source-scan", "calc", "calc", "rank", "calc", "sink")
+    assert numbers(shorter) == numbers(longer)
+    assert [(edge["source"], edge["target"]) for edge in shorter["edges"]] == [(1, 4), (4, 2), (2, 3)]
+
+
 def test_a_placeholder_without_a_value_is_an_error():
     with pytest.raises(KeyError):
         sql.read("metrics/top_teams.sql")

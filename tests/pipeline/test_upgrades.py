@@ -1,0 +1,80 @@
+"""Jobs that are stopped with a savepoint go on from it, also with another parallelism; a topic may grow meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from kafka.admin import KafkaAdminClient
+
+from jobs import job, savepoints
+from tests import oracle
+from tests.conftest import Stack, eventually
+from tests.invariants import Reader
+from tests.pipeline.test_exact_boards import await_records, expect_streaks, expect_totals, playing, streaks_in_postgres
+
+EVENTS = 40_000  # ten seconds, so that windows end in the last run
+FEW = ("--members", "4-6")  # players, so that no window has more streaks than the board has places
+MORE_PARTITIONS = 6
+ALL = job.job_name(job.ONE_JOB, "postgres")
+
+
+def with_setting(stack: Stack, name: str, value: object) -> Stack:
+    """The same services, with another setting for the commands."""
+    return Stack(
+        replace(stack.settings, **{name: value}), stack.environment | {f"LEADERBOARD_{name.upper()}": str(value)}
+    )
+
+
+@pytest.fixture(scope="module")
+def upgraded(stack: Stack) -> Stack:
+    """One job under load, suspended and resumed with parallelism 2, then with 1 again."""
+    stack.run("jobs", "--sink", "postgres", "--one-job", "--rebuild")
+    before = stack.records_sent()
+    with Reader("postgres", stack.settings) as reader:
+        for number, parallelism in enumerate((2, 1), start=1):
+            with playing(stack, EVENTS, number, *FEW):
+                await_records(stack, before + number * EVENTS - EVENTS // 2)
+                assert f"{ALL}: suspended" in stack.run("jobs", "--suspend").stdout
+                resumed = with_setting(stack, "parallelism", parallelism).run("jobs")
+                assert f"{ALL}: goes on from its savepoint" in resumed.stdout
+    assert not reader.found
+    return stack
+
+
+def test_totals_are_exact_whatever_the_parallelism_was(upgraded):
+    totals = oracle.totals(oracle.accepted(upgraded.records()))
+    eventually(lambda: expect_totals(upgraded, "postgres", totals))
+
+
+def test_hot_streaks_go_on_from_the_savepoint(upgraded):
+    events = oracle.accepted(upgraded.records())
+    eventually(lambda: expect_streaks(streaks_in_postgres(upgraded), events))
+
+
+def test_a_savepoint_that_is_used_is_no_more(upgraded):
+    assert savepoints.suspended(upgraded.settings) == {}
+
+
+def test_sql_that_keeps_other_state_is_refused_and_the_rebuild_is_named(upgraded):
+    larger = with_setting(upgraded, "board_size", 200)
+    upgraded.run("jobs", "--suspend")
+    refused = larger.run("jobs", check=False)
+    assert refused.returncode == 1
+    assert "rankEnd=120" in refused.stderr
+    assert "rankEnd=220" in refused.stderr
+    assert "scripts/rebuild.sh" in refused.stderr
+    assert "goes on" in upgraded.run("jobs").stdout
+
+
+def test_new_partitions_are_read_from_their_first_record(upgraded):
+    admin = KafkaAdminClient(bootstrap_servers=upgraded.settings.brokers)
+    admin.create_partitions({upgraded.settings.topic: MORE_PARTITIONS})
+    admin.close()
+    grown = with_setting(upgraded, "topic_partitions", MORE_PARTITIONS)
+    with playing(grown, EVENTS, 3, *FEW):
+        pass
+    records = grown.records()
+    assert {record.partition for record in records} == set(range(MORE_PARTITIONS))
+    totals = oracle.totals(oracle.accepted(records))
+    eventually(lambda: expect_totals(grown, "postgres", totals))
