@@ -62,9 +62,14 @@ def as_unprivileged() -> list[str]:
     """
     if os.geteuid() != 0:
         return []
-    user = pwd.getpwnam("nobody")
+    user = unprivileged_user()
     keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *keep, "--"]
+
+
+def unprivileged_user() -> pwd.struct_passwd:
+    """Whom PostgreSQL runs as when root starts it."""
+    return pwd.getpwnam("nobody")
 
 
 def data_folder(settings: Settings) -> Path:
@@ -168,7 +173,8 @@ def create(settings: Settings) -> None:
         for name, columns in sql.GROWING.items():
             new, old = (", ".join(f"{row}.{column}" for column in columns) for row in ("NEW", "OLD"))
             cursor.execute(sql.read("postgres/never_back.sql", table=name, new=new, old=old))
-        cursor.execute(sql.read("postgres/old_windows.sql"))
+        for name, (column, millis) in sql.KEPT_MILLIS.items():
+            cursor.execute(sql.read("postgres/forget_old.sql", table=name, column=column, millis=millis))
 
 
 def _views(name: str, settings: Settings) -> dict[str, str]:
@@ -195,8 +201,10 @@ def _create_database(settings: Settings) -> None:
         db.close()
 
 
-def clear(settings: Settings, names: list[str]) -> None:
-    """Empty the tables of these metrics."""
+def clear(settings: Settings, names: list[str], since: int = 0) -> None:
+    """Empty the tables of these metrics, but for what is older than `since` in epoch milliseconds."""
     with connect(owner_dsn(settings)) as db, db.cursor() as cursor:
         for name in names:
-            cursor.execute(f"TRUNCATE flink.{name}")
+            column = sql.kept_by(name) if since else None
+            remove = f"DELETE FROM flink.{name} WHERE {column} >= {since}"
+            cursor.execute(remove if column else f"TRUNCATE flink.{name}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
@@ -9,7 +12,6 @@ from jobs import sql
 from settings import Settings
 
 HOUR_MILLIS = 3_600_000
-REJECTS_KEPT_HOURS = 7 * 24
 BANS = "bans"  # who is banned, for readers of the boards in Kafka
 
 
@@ -46,16 +48,36 @@ def retention_millis(settings: Settings) -> int:
 def _board_config(name: str) -> dict[str, str]:
     # A removed row's null must outlive a reader that is away for an hour.
     compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(HOUR_MILLIS), "segment.ms": "600000"}
-    kept_hours = {"hot_streaks": 1, "rejected_events": REJECTS_KEPT_HOURS}.get(name)
-    if kept_hours:  # its keys are never written again: rows end by time
-        return compacted | {"cleanup.policy": "compact,delete", "retention.ms": str(kept_hours * HOUR_MILLIS)}
-    return compacted
+    if name not in sql.KEPT_MILLIS:
+        return compacted
+    _, millis = sql.KEPT_MILLIS[name]
+    return compacted | {"cleanup.policy": "compact,delete", "retention.ms": str(max(millis, HOUR_MILLIS))}
 
 
-def clear(settings: Settings, names: list[str]) -> None:
-    """Remove every row of these metrics' topics."""
+def clear(settings: Settings, names: list[str], since: int = 0) -> None:
+    """Remove the rows of these metrics' topics, but for what is older than `since` in epoch milliseconds."""
     for name in names:
-        replace(settings, sql.board_topic(name), {})
+        topic, column = sql.board_topic(name), sql.kept_by(name)
+        rows = _live_rows(settings, topic) if since and column else {}
+        replace(settings, topic, {key: row for key, row in rows.items() if json.loads(row)[column] < since})
+
+
+def complete_since(settings: Settings) -> int:
+    """The time in epoch milliseconds since when the topic holds every event; 0 when it has lost none."""
+    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
+    try:
+        partitions = [TopicPartition(settings.topic, n) for n in consumer.partitions_for_topic(settings.topic) or ()]
+        starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        oldest = [0]
+        for partition in (each for each in partitions if starts[each]):
+            consumer.assign([partition])
+            consumer.seek(partition, starts[partition])
+            polled = consumer.poll(timeout_ms=5000, max_records=1) if starts[partition] < ends[partition] else {}
+            (first,) = polled.get(partition, [None])
+            oldest.append(first.timestamp if first else int(time.time() * 1000))
+        return max(oldest)
+    finally:
+        consumer.close()
 
 
 def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
@@ -65,7 +87,7 @@ def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
     """
     producer = KafkaProducer(bootstrap_servers=settings.brokers, acks="all")
     try:
-        gone = dict.fromkeys(_live_keys(settings, topic))
+        gone = dict.fromkeys(_live_rows(settings, topic))
         sent = [producer.send(topic, key=key, value=value) for key, value in (gone | rows).items()]
         for each in sent:
             each.get(timeout=30)
@@ -73,17 +95,17 @@ def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
         producer.close()
 
 
-def _live_keys(settings: Settings, topic: str) -> list[bytes]:
+def _live_rows(settings: Settings, topic: str) -> dict[bytes, bytes]:
     consumer = KafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         consumer.assign(partitions)
         consumer.seek_to_beginning()
         ends = consumer.end_offsets(partitions)
-        live: dict[bytes, bool] = {}
+        latest: dict[bytes, bytes | None] = {}
         while any(consumer.position(each) < ends[each] for each in partitions):
             for records in consumer.poll(timeout_ms=1000).values():
-                live.update((record.key, record.value is not None) for record in records)
+                latest.update((record.key, record.value) for record in records)
     finally:
         consumer.close()
-    return [key for key, is_live in live.items() if is_live]
+    return {key: value for key, value in latest.items() if value is not None}

@@ -28,7 +28,6 @@ Row = dict[str, Any]
 
 READ = (*sql.METRICS, "late_events")
 LIMIT = 100  # readers show so many places at most
-STREAKS_KEPT_MILLIS = 60_000  # older windows go away, as by the trigger in PostgreSQL
 TIMES = ("reached_at", "window_end", "season_start")
 FOLLOWED = (*READ, "bans")  # the topics that the boards in Kafka are made of
 FRESH = {"top_teams": "reached_at", "top_players": "reached_at", "hot_streaks": "window_end"}
@@ -180,9 +179,10 @@ def fold(db: sqlite3.Connection, name: str, records: Iterable[tuple[bytes, bytes
             db.execute(statement, [row[each] for each in names])
         except (ValueError, TypeError, KeyError, OverflowError, sqlite3.Error) as error:
             log.warning("A record of %s is no row and was skipped: %r", name, error)
-    if name == "hot_streaks":
-        newest = f"(SELECT MAX(window_end) FROM flink.{name})"
-        db.execute(f"DELETE FROM flink.{name} WHERE window_end < {newest} - {STREAKS_KEPT_MILLIS}")
+    if name in sql.KEPT_MILLIS:
+        column, millis = sql.KEPT_MILLIS[name]
+        newest = f"(SELECT MAX({column}) FROM flink.{name})"
+        db.execute(f"DELETE FROM flink.{name} WHERE {column} < {newest} - {millis}")
 
 
 def _upsert(schema: str, name: str, columns: list[str]) -> str:
