@@ -102,12 +102,14 @@ class History:
 
 
 class Reader(History):
-    """Reads a sink's boards every 20 ms in the background until it is left."""
+    """Reads a sink's boards all the time, every 20 ms by default, in the background until it is left."""
 
-    def __init__(self, sink: str, settings: Settings, may_restart: bool = False) -> None:
+    def __init__(
+        self, sink: str, settings: Settings, may_restart: bool = False, every_seconds: float = READ_EVERY_SECONDS
+    ) -> None:
         super().__init__(may_restart)
         self.unavailable = 0
-        self._sink, self._settings = sink, settings
+        self._sink, self._settings, self._every_seconds = sink, settings, every_seconds
         self._is_over = Flag()
         self._thread = Thread(target=self._read)
 
@@ -120,7 +122,7 @@ class Reader(History):
         self._thread.join()
 
     def _read(self) -> None:
-        while not self._is_over.wait(READ_EVERY_SECONDS):
+        while not self._is_over.wait(self._every_seconds):
             try:
                 seen = boards.read(self._sink, self._settings)
             except BoardsUnavailable:

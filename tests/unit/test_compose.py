@@ -107,7 +107,8 @@ def test_flink_is_set_as_without_containers():
     lines = Template(environment["FLINK_PROPERTIES"]).substitute(ENV).splitlines()
     ours = dict(line.split(": ", 1) for line in lines)
     native = _native_flink()
-    assert environment["FLINK_ENV_JAVA_OPTS_TM"] == native.pop("env.java.opts.taskmanager")
+    for short, name in (("JM", "jobmanager"), ("TM", "taskmanager")):
+        assert environment[f"FLINK_ENV_JAVA_OPTS_{short}"] == native.pop(f"env.java.opts.{name}")
     native |= {"rest.address": "jobmanager", "rest.bind-address": "0.0.0.0"}
     native |= {"high-availability.zookeeper.quorum": "zookeeper:2181"}
     for key in GIVEN_BY_THE_IMAGE:

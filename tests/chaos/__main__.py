@@ -1,0 +1,148 @@
+"""The long half of the chaos tests: python -m tests.chaos [--minutes N] [--seed N] [--no-faults] …
+
+A seeded schedule of faults under load, with rests in between; then the ledger, the reader's findings, log lines that no
+fault explains, and what memory and disk did. Exit code 0 only when all of it is as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+from compose import postgres
+from settings import settings
+from tests.chaos import logs, system
+from tests.chaos.resources import Resources
+from tests.chaos.system import SERVICES, away, fill, kill, kill_everything, kills, lock, pause
+from tests.conftest import Stack
+
+Fault = Callable[[Stack], None]
+REST_SECONDS = 20  # between a recovery and the next fault
+DISK_MB = 1024  # of each small disk that is filled
+
+
+def main() -> int:
+    """0 when everything held."""
+    options = _parse()
+    print(f"seed {options.seed}, {options.rate} events/s, boards in {options.sink}", flush=True)
+    stack = Stack(settings, dict(os.environ))
+    with _small_disks(stack) as has_small_disks:
+        stack.run("compose", "start", *SERVICES)
+        stack.run("compose", "create")
+        try:
+            return _soak(options, stack, has_small_disks)
+        finally:
+            stack.run("compose", "stop")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__.split("\n\n")[1])
+    parser.add_argument("--minutes", type=float, default=60, help="at least so long (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the schedule")
+    parser.add_argument("--rate", type=int, default=2000, help="events per second (default %(default)s)")
+    parser.add_argument("--sink", choices=("postgres", "kafka"), default="postgres")
+    parser.add_argument("--no-faults", action="store_true", help="load alone: what memory and disk do")
+    return parser.parse_args()
+
+
+def _schedule(options: argparse.Namespace, chance: random.Random, has_small_disks: bool) -> Iterator[tuple[str, Fault]]:
+    """Every fault once, in an order of chance, again and again."""
+    faults = {
+        **{f"{name} killed": kill(name) for name in SERVICES},
+        "taskmanager and kafka killed": kill("taskmanager", "kafka"),
+        "jobmanager and postgres killed": kill("jobmanager", "postgres"),
+        "everything killed": kill_everything,
+        "20 kills in a row": kills(chance, SERVICES, 20),
+        "taskmanager frozen for 60 s": pause("taskmanager", 60),
+        "kafka frozen for 60 s": pause("kafka", 60),
+        "kafka away for 180 s": away("kafka", 180),
+        "postgres frozen for 60 s": pause("postgres", 60),
+        "postgres away for 180 s": away("postgres", 180),
+        "a table locked for 60 s": lock("flink.top_players", 60),
+    }
+    if has_small_disks:
+        faults |= {f"disk of {name} full for 30 s": fill(path, 30) for name, path in _disks().items()}
+    while True:
+        names = sorted(faults)
+        chance.shuffle(names)
+        yield from ((name, faults[name]) for name in names)
+
+
+def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> int:
+    problems = [] if has_small_disks else ["no disk was filled: mounting small ones needs root"]
+    chance = random.Random(options.seed)
+    loud = []
+    with system.under_load(stack, options.sink, options.rate, options.seed) as made, Resources(stack) as resources:
+        ends = time.monotonic() + 60 * options.minutes
+        schedule = iter(()) if options.no_faults else _schedule(options, chance, has_small_disks)
+        while time.monotonic() < ends:
+            time.sleep(REST_SECONDS)
+            for name, fault in [next(schedule)] if not options.no_faults else []:
+                began = time.time()
+                try:
+                    made.survive(name, fault)
+                except AssertionError as error:
+                    problems.append(f"{name}: {error}")
+                    print(problems[-1], flush=True)
+                loud.append((began, time.time() + REST_SECONDS))
+        resources.stop()
+        try:
+            made.expect_nothing_lost()
+        except AssertionError as error:
+            problems.append(f"at the end: {str(error)[:1000]}")
+        problems += [f"read: {finding} ({times} times)" for finding, times in made.reader.found.items()]
+    problems += logs.unexplained(stack.settings.state / "logs", loud)
+    Console().print(_recoveries(made.recoveries), resources.table())
+    print(
+        "\n".join(problems)
+        or f"Everything held: {made.reader.looks:,} looks at the boards, nothing lost, nothing twice."
+    )
+    return 1 if problems else 0
+
+
+def _recoveries(found: dict[str, list[system.Recovery]]) -> Table:
+    table = Table("fault", "times", "boards stood still for at most", "all healthy after at most")
+    for name, each in sorted(found.items()):
+        longest = max(recovery.standstill_seconds for recovery in each)
+        slowest = max(recovery.healthy_seconds for recovery in each)
+        table.add_row(name, str(len(each)), f"{longest:.1f} s", f"{slowest:.1f} s")
+    return table
+
+
+def _disks() -> dict[str, str]:
+    data = settings.state / "data"
+    return {
+        "kafka": str(data / "kafka"),
+        "postgres": str(postgres.data_folder(settings)),
+        "checkpoints": str(data / "flink" / "checkpoints"),
+    }
+
+
+@contextmanager
+def _small_disks(stack: Stack) -> Iterator[bool]:
+    """Disks of their own, in memory, where they can be mounted."""
+    mounted = []
+    try:
+        for name, path in _disks().items() if os.geteuid() == 0 else ():
+            os.makedirs(path, exist_ok=True)
+            owner = f",uid={postgres.unprivileged_user().pw_uid}" if name == "postgres" else ""
+            options = f"size={DISK_MB}m,mode=700{owner}"
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "leaderboard", path]).returncode == 0:
+                mounted.append(path)
+        yield len(mounted) == len(_disks())
+    finally:
+        for path in mounted:
+            subprocess.run(["umount", path], check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

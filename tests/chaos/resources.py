@@ -1,0 +1,87 @@
+"""What memory and disk do while the system runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+from rich.table import Table
+
+from compose import services
+from tests.chaos.system import SERVICES
+from tests.conftest import Stack
+
+SAMPLE_SECONDS = 15
+
+
+class Resources:
+    """Looks at the memory of the services and the size of their folders, in the background, until it is left."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._samples: list[dict[str, float]] = []
+        self._is_over = Event()
+        self._thread = Thread(target=self._sample)
+
+    def __enter__(self) -> Resources:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._is_over.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._is_over.wait(SAMPLE_SECONDS):
+            self._samples.append(self._memory() | self._disk())
+
+    def _memory(self) -> dict[str, float]:
+        try:
+            states = services.rpc(self._stack.settings).getAllProcessInfo()
+        except OSError:  # everything is down on purpose
+            return {}
+        running = {each["name"]: each["pid"] for each in states if each["name"] in SERVICES and each["pid"]}
+        return {f"{name}, memory": _memory_mb(pid) for name, pid in running.items()}
+
+    def _disk(self) -> dict[str, float]:
+        data = self._stack.settings.state / "data"
+        folders = [*data.iterdir(), data / "flink" / "checkpoints", self._stack.settings.state / "logs"]
+        return {f"{folder.name}, disk": _size_mb(folder) for folder in folders}
+
+    def table(self) -> Table:
+        """Medians of the first, the middle and the last third of the time, in MB."""
+        table = Table("MB", "first third", "middle", "last third")
+        third = len(self._samples) // 3
+        parts = [self._samples[n * third : (n + 1) * third] for n in range(3)]
+        for name in sorted({name for sample in self._samples for name in sample}):
+            table.add_row(name, *(_median([each[name] for each in part if name in each]) for part in parts))
+        return table
+
+
+def _memory_mb(pid: int) -> float:
+    """What a process and its children hold for themselves, in MB; shared memory counts in part."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        return sum(each.memory_full_info().pss for each in family) / 2**20
+    except psutil.Error:
+        return 0.0
+
+
+def _size_mb(folder: Path) -> float:
+    blocks = 0
+    for path in folder.rglob("*"):
+        try:
+            blocks += path.lstat().st_blocks
+        except FileNotFoundError:  # gone since it was listed
+            continue
+    return blocks * 512 / 2**20
+
+
+def _median(values: list[float]) -> str:
+    return f"{sorted(values)[len(values) // 2]:,.0f}" if values else "–"

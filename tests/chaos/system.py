@@ -1,0 +1,257 @@
+"""The whole leaderboard under load, with a reader at its boards, and what may befall it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+
+from compose import postgres, services
+from dashboard import boards
+from dashboard.boards import BoardsUnavailable
+from generator.__main__ import parse
+from generator.events import records
+from generator.game import League
+from jobs import job, sql
+from settings import PROJECT
+from tests import oracle
+from tests.conftest import Stack, eventually
+from tests.invariants import Reader
+
+BACK_SECONDS = 60
+HEALTHY_SECONDS = 240
+LOOK_SECONDS = 0.5
+SERVICES = ("postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
+FAULTS_OF_THE_GAME = ("--late", "40", "--duplicates", "40", "--corrupt", "50")
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How long the board that waited longest stood still after a fault, and when all jobs had checkpoints again."""
+
+    standstill_seconds: float
+    healthy_seconds: float
+
+    def __str__(self) -> str:
+        return f"boards stood still for {self.standstill_seconds:.1f} s, all healthy after {self.healthy_seconds:.1f} s"
+
+
+@dataclass
+class System:
+    """All four jobs at work, an injector whose seed is its ledger, and a reader that always looks at the boards."""
+
+    stack: Stack
+    sink: str
+    reader: Reader
+    options: Sequence[str]
+    injector: subprocess.Popen
+    report: Path
+    recoveries: dict[str, list[Recovery]] = field(default_factory=lambda: defaultdict(list))
+
+    def progress(self) -> dict[str, float]:
+        """What grows on each board as long as it moves."""
+        seen = boards.read(self.sink, self.stack.settings)
+        newest = {name: seen.newest(name).timestamp() if seen.rows[name] else 0 for name in boards.FRESH}
+        return newest | {"team_mvps": sum(row["team_total"] for row in seen.rows["team_mvps"])}
+
+    def survive(self, name: str, fault: Callable[[Stack], None]) -> None:
+        """Let something happen, and see everything recover by itself."""
+        before = self.progress()
+        fault(self.stack)
+        found = self.await_recovery(before, time.time())
+        self.recoveries[name].append(found)
+        print(f"{self.sink}: {name}: {found}", flush=True)
+
+    def await_recovery(self, last: dict[str, float], since: float) -> Recovery:
+        """Wait until every job has completed a checkpoint since then (epoch seconds), and every board has moved again.
+
+        Raises AssertionError when a board stands still for BACK_SECONDS, or a job completes none in HEALTHY_SECONDS.
+        """
+        moved_at = dict.fromkeys(last, since)
+        standstill, healthy_at = 0.0, None
+        while not healthy_at or min(moved_at.values()) <= healthy_at:
+            now, at = self._progress_if_any(last), time.time()
+            standstill = max(standstill, *(at - moved for moved in moved_at.values()))
+            standing = [name for name, moved in moved_at.items() if at - moved > BACK_SECONDS]
+            assert not standing, f"{', '.join(standing)} stood still for {BACK_SECONDS} s"
+            assert healthy_at or at - since < HEALTHY_SECONDS, f"no checkpoint of every job within {HEALTHY_SECONDS} s"
+            moved_at |= {name: at for name in last if now[name] > last[name]}
+            last = now
+            healthy_at = healthy_at or (at if self._has_checkpoints(since) else None)
+            time.sleep(LOOK_SECONDS)
+        return Recovery(standstill, healthy_at - since)
+
+    def _progress_if_any(self, last: dict[str, float]) -> dict[str, float]:
+        try:
+            return self.progress()
+        except BoardsUnavailable:
+            return last
+
+    def _has_checkpoints(self, since: float) -> bool:
+        """Whether all jobs run and have completed a checkpoint that began since then."""
+        settings = self.stack.settings
+        try:
+            running = job.running(settings)
+            found = [job.rest(settings, "GET", f"/jobs/{each}/checkpoints")["latest"] for each in running.values()]
+        except job.JobError:
+            return False
+        completed = [latest.get("completed") for latest in found]
+        are_new = all(each and each["trigger_timestamp"] > since * 1000 for each in completed)
+        return set(job.taken(running)) == set(sql.METRICS) and are_new
+
+    def expect_nothing_lost(self) -> None:
+        """End the load: the topic holds what the injector sent, once each; the boards are the oracle's for it."""
+        self.injector.send_signal(signal.SIGINT)
+        assert self.injector.wait(timeout=120) == 0, self.report.read_text()[-2000:]
+        acknowledged = int(re.findall(r"acknowledged ([\d,]+)", self.report.read_text())[-1].replace(",", ""))
+        held = self.stack.records()
+        values = [record.value or b"" for record in held]
+        there, sent = (Counter(map(_timeless, each)) for each in (values, _sent(self.options, acknowledged)))
+        assert there == sent, f"lost: {(sent - there).total()}, twice: {(there - sent).total()} of {acknowledged}"
+        totals = oracle.totals(oracle.accepted(held))
+        eventually(lambda: self._expect(totals))
+        assert not self.reader.found
+
+    def _expect(self, totals: oracle.Totals) -> None:
+        read = boards.read(self.sink, self.stack.settings).rows
+        assert read["top_teams"] == oracle.top_teams(totals)
+        assert read["top_players"] == oracle.top_players(totals)
+        assert read["team_mvps"] == oracle.team_mvps(totals)[:100]
+
+
+@contextmanager
+def under_load(stack: Stack, sink: str, rate_per_second: int, seed: int) -> Iterator[System]:
+    """The system with all four boards moving."""
+    stack.run("jobs", "--sink", sink, "--switch")
+    with TemporaryDirectory() as folder, Reader(sink, stack.settings, every_seconds=0.1) as reader:
+        report = Path(folder) / "injector.log"
+        options = ["--rate", str(rate_per_second), "--seed", str(seed), *FAULTS_OF_THE_GAME]
+        command = [sys.executable, "-m", "generator", *options]
+        with report.open("w") as file:
+            injector = subprocess.Popen(command, env=stack.environment, cwd=PROJECT, stderr=file)
+        try:
+            system = System(stack, sink, reader, options, injector, report)
+            system.await_recovery(dict.fromkeys(sql.METRICS, 0.0), time.time())
+            yield system
+        finally:
+            injector.kill()
+
+
+def _sent(options: Sequence[str], count: int) -> list[bytes]:
+    """What an injector with these options sends first: same seed, same values, but for the times."""
+    given = parse(options)
+    stream = records(League(given.game, given.seed, 0, 1), time.time_ns() // 1_000_000)
+    return [record.value or b"" for record in islice(stream, count)]
+
+
+def _timeless(value: bytes) -> bytes:
+    return re.sub(rb"\d{10,}", b"#", value)
+
+
+# What may happen
+
+
+def kill(*names: str) -> Callable[[Stack], None]:
+    """Services die as by kill -9, at once; the supervisor starts them again."""
+
+    def strike(stack: Stack) -> None:
+        for name in names:
+            stack.kill(name)
+
+    return strike
+
+
+def kills(chance: random.Random, names: Sequence[str], count: int) -> Callable[[Stack], None]:
+    """So many services die by chance, one every few seconds, whether the one before has recovered or not."""
+
+    def strike(stack: Stack) -> None:
+        for _ in range(count):
+            with suppress(xmlrpc.client.Fault):  # it does not run now
+                stack.kill(chance.choice(names))
+            time.sleep(chance.uniform(1, 8))
+
+    return strike
+
+
+def fill(folder: str, seconds: float) -> Callable[[Stack], None]:
+    """A disk is full, and has room again later."""
+
+    def strike(_: Stack) -> None:
+        ballast = Path(folder) / "ballast"
+        try:
+            with ballast.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(2**20))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+        time.sleep(seconds)
+        ballast.unlink()
+
+    return strike
+
+
+def pause(name: str, seconds: float) -> Callable[[Stack], None]:
+    """A service freezes and goes on later, as when its machine does."""
+
+    def strike(stack: Stack) -> None:
+        process = psutil.Process(services.rpc(stack.settings).getProcessInfo(name)["pid"])
+        family = [process, *process.children(recursive=True)]
+        for each in family:
+            each.suspend()
+        time.sleep(seconds)
+        for each in family:
+            each.resume()
+
+    return strike
+
+
+def away(name: str, seconds: float) -> Callable[[Stack], None]:
+    """A service is stopped, and started again later."""
+
+    def strike(stack: Stack) -> None:
+        rpc = services.rpc(stack.settings)
+        rpc.stopProcess(name)
+        time.sleep(seconds)
+        rpc.startProcess(name, False)
+
+    return strike
+
+
+def lock(table: str, seconds: float) -> Callable[[Stack], None]:
+    """Somebody holds a lock on a table that nobody gets past."""
+
+    def strike(stack: Stack) -> None:
+        db = postgres.connect(postgres.owner_dsn(stack.settings))
+        with db.cursor() as cursor:
+            cursor.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            time.sleep(seconds)
+        db.close()
+
+    return strike
+
+
+def kill_everything(stack: Stack) -> None:
+    """The supervisor first, so that it starts nothing; then, as after a power cut, everything is started again."""
+    supervisor = services.supervisor(stack.settings)
+    family = [supervisor, *supervisor.children(recursive=True)]
+    for process in family:
+        os.kill(process.pid, signal.SIGKILL)
+    psutil.wait_procs(family, timeout=10)
+    stack.run("compose", "start", *SERVICES)
+    stack.run("jobs")
