@@ -23,9 +23,12 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when all asked-for jobs run, 1 when Flink refused one, 2 for wrong usage."""
     options = _parse(arguments)
     try:
-        options.sink = options.sink or (not options.explain and job.sink_in_use(settings)) or settings.sink
+        asks = not (options.explain or options.application)
+        options.sink = options.sink or (asks and job.sink_in_use(settings)) or settings.sink
         if options.explain:
             _explain(options)
+        elif options.application:
+            _start(options)
         else:
             _submit(options)
     except Exception as error:
@@ -49,6 +52,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--one-job", action="store_true", help="all in one job that reads the topic once")
     parser.add_argument(
+        "--application",
+        action="store_true",
+        help="run by a JobManager in application mode: start its one job, with all boards",
+    )
+    parser.add_argument(
         "--rebuild",
         action="store_true",
         help="end what runs, empty the boards in the sink and compute them again from the topic's start",
@@ -64,14 +72,23 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     unknown = [name for name in options.metrics if name not in sql.METRICS]
     if unknown:
         parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.METRICS)}")
+    if options.application and (options.rebuild or options.switch):
+        parser.error("--application starts its job each time that its JobManager starts: it can end or empty nothing")
     options.metrics = options.metrics or list(sql.METRICS)
     return options
 
 
 def _explain(options: argparse.Namespace) -> None:
-    environment = _with_tables(options.sink)
+    environment = _with_tables(options)
     for names in _groups(options):
         print(job.compile_plan(environment, sql.tables(names), settings).explain())
+
+
+def _start(options: argparse.Namespace) -> None:
+    """Submit without asking what runs: a JobManager that comes back goes on with the job that it knows."""
+    environment = _with_tables(options)
+    plan = job.compile_plan(environment, sql.tables(options.metrics), settings)
+    job.execute(environment, plan, _title(options.metrics, options.sink))
 
 
 def _submit(options: argparse.Namespace) -> None:
@@ -81,14 +98,14 @@ def _submit(options: argparse.Namespace) -> None:
     plans = {}
     environment = None
     for names in _groups(options):
-        title = job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, options.sink)
+        title = _title(names, options.sink)
         clash = {staying[name] for name in names if name in staying}
         if clash == {title}:
             print(f"{title}: runs already, not submitted again")
         elif clash:
             raise JobError(f"'{min(clash)}' runs already; --switch ends it and starts '{title}' instead")
         else:
-            environment = environment or _with_tables(options.sink)
+            environment = environment or _with_tables(options)
             plans[title] = job.compile_plan(environment, sql.tables(names), settings)
     if ending:  # only now that the new plans are known to be sound
         _end({title: running[title] for title in ending})
@@ -105,10 +122,14 @@ def _to_end(options: argparse.Namespace, running: dict[str, str]) -> set[str]:
     return {title for title in wanted if options.switch and not title.endswith(f" to {options.sink}")}
 
 
-def _with_tables(sink: str) -> TableEnvironment:
-    environment = job.table_environment(settings)
-    job.define_tables(environment, sink, settings)
+def _with_tables(options: argparse.Namespace) -> TableEnvironment:
+    environment = job.table_environment(settings, options.application)
+    job.define_tables(environment, options.sink, settings)
     return environment
+
+
+def _title(names: list[str], sink: str) -> str:
+    return job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, sink)
 
 
 def _groups(options: argparse.Namespace) -> list[list[str]]:
