@@ -8,15 +8,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
+from psycopg2.extensions import parse_dsn
 from ruamel.yaml import YAML
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 import settings as settings_module
 from compose import flink, postgres
+from compose.passwords import passwords
 from jobs import job
 from settings import PREFIX, PROJECT
 from tests import bounded, oracle
@@ -29,20 +32,26 @@ TITLE = "all boards to postgres"
 
 @pytest.fixture
 def own(stack: Stack, tmp_path: Path) -> Stack:
-    """The stack's Kafka and PostgreSQL with a topic, a database and a JobManager's port of our own."""
+    """The stack's Kafka and PostgreSQL, with a topic, a database and a JobManager of our own, and given passwords."""
+    url = parse_dsn(bounded.database(stack, "application"))
     changed = {
+        "state_folder": str(tmp_path),
         "topic": "application",
-        "postgres_url": bounded.database(stack, "application"),
+        "postgres_url": "postgresql://{user}@{host}:{port}/{dbname}".format(**url),
         "flink_rest_address": f"127.0.0.1:{free_ports(1)[0]}",
     }
     environment = stack.environment | {PREFIX + name.upper(): value for name, value in changed.items()}
     made = Stack(settings_module.read(environment), environment)
-    made.run("compose", "create")
-    _write_configuration(made, tmp_path)
+    (tmp_path / "jars").symlink_to(stack.settings.state / "jars")
+    (tmp_path / "passwords").mkdir()
+    for name in ("postgres_flink", "postgres_reader", "postgres_moderator"):
+        (tmp_path / "passwords" / name).write_text(passwords(stack.settings.state)[name])
+    replace(made, environment=environment | {"PGPASSWORD": url["password"]}).run("compose", "create")
+    _write_configuration(made)
     return made
 
 
-def _write_configuration(own: Stack, folder: Path) -> None:
+def _write_configuration(own: Stack) -> None:
     """What the operator writes for Flink, with ZooKeeper and a folder in the place of what Kubernetes gives."""
     given = {key: value for key, value in DEPLOYMENT["flinkConfiguration"].items() if not key.startswith("kubernetes.")}
     host, rest_port = own.settings.flink_rest.split(":")
@@ -50,7 +59,7 @@ def _write_configuration(own: Stack, folder: Path) -> None:
     addresses = ("jobmanager.rpc.address", "rest.address", "taskmanager.host")
     addresses += ("jobmanager.bind-host", "rest.bind-address", "taskmanager.bind-host")
     given |= dict.fromkeys(addresses, host)
-    given |= dict.fromkeys(STORED, f"file://{folder}/storage")
+    given |= dict.fromkeys(STORED, f"file://{own.settings.state}/storage")
     given |= {
         "parallelism.default": DEPLOYMENT["job"]["parallelism"],
         "taskmanager.numberOfTaskSlots": DEPLOYMENT["job"]["parallelism"],
@@ -65,22 +74,20 @@ def _write_configuration(own: Stack, folder: Path) -> None:
         "taskmanager.rpc.port": taskmanager,
         "taskmanager.data.port": data,
     }
-    conf = folder / "conf"
-    conf.mkdir()
+    conf = own.settings.state / "conf" / "flink"
+    conf.mkdir(parents=True)
     YAML().dump(given, conf / "config.yaml")
     shutil.copy(flink.flink_home() / "conf" / "log4j-console.properties", conf)
 
 
 @contextmanager
-def process(folder: Path, own: Stack, *words: str) -> Iterator[subprocess.Popen]:
+def process(own: Stack, *words: str) -> Iterator[subprocess.Popen]:
     """One of Flink's programs, in the project's folder as in the image; killed when this is left."""
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = own.environment | flink.environment(own.settings) | {"PATH": programs}
-    environment |= {"FLINK_CONF_DIR": f"{folder}/conf", "FLINK_LOG_DIR": f"{folder}/logs", "FLINK_PID_DIR": str(folder)}
     command = [flink.flink_home() / "bin" / words[0], "start-foreground", *words[1:]]
-    log = folder / f"{words[0]}.log"
-    with log.open("a") as output:
-        started = subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=output, stderr=output)
+    with (own.settings.state / f"{words[0]}.log").open("a") as log:
+        started = subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
     try:
         yield started
     finally:
@@ -88,10 +95,10 @@ def process(folder: Path, own: Stack, *words: str) -> Iterator[subprocess.Popen]
         started.wait()
 
 
-def jobmanager(folder: Path, own: Stack, *options: str) -> AbstractContextManager[subprocess.Popen]:
+def jobmanager(own: Stack, *options: str) -> AbstractContextManager[subprocess.Popen]:
     """A JobManager that starts the application, as in the pod that the operator makes."""
     asked = DEPLOYMENT["job"]
-    return process(folder, own, "standalone-job.sh", *options, "--job-classname", asked["entryClass"], *asked["args"])
+    return process(own, "standalone-job.sh", *options, "--job-classname", asked["entryClass"], *asked["args"])
 
 
 def play(own: Stack, seed: int) -> None:
@@ -100,7 +107,7 @@ def play(own: Stack, seed: int) -> None:
     points = sum(event.score for event in oracle.accepted(own.records()))
 
     def check() -> None:
-        with postgres.connect(postgres.owner_dsn(own.settings)) as db, db.cursor() as cursor:
+        with postgres.connect(postgres.reader_dsn(own.settings)) as db, db.cursor() as cursor:
             cursor.execute("SELECT SUM(total_score) FROM leaderboard.top_teams_by_season")
             assert cursor.fetchone() == (points,)
 
@@ -145,16 +152,16 @@ def stop(own: Stack) -> str:
             return requests.get(f"{url}/savepoints/{trigger}", timeout=10).json()["operation"]["location"]
 
 
-def test_a_job_comes_back_after_a_crash_and_goes_on_from_its_savepoint_after_an_upgrade(own, tmp_path):
-    with process(tmp_path, own, "taskmanager.sh"):
-        with jobmanager(tmp_path, own):
+def test_a_job_comes_back_after_a_crash_and_goes_on_from_its_savepoint_after_an_upgrade(own):
+    with process(own, "taskmanager.sh"):
+        with jobmanager(own):
             play(own, seed=1)
             await_checkpoint(own)
-        with jobmanager(tmp_path, own) as upgraded:
+        with jobmanager(own) as upgraded:
             await_start_from(own, savepoint=None)
             play(own, seed=2)
             savepoint = stop(own)
             assert upgraded.wait(DEADLINE_SECONDS) == 0
-        with jobmanager(tmp_path, own, f"-Dexecution.state-recovery.path={savepoint}"):
+        with jobmanager(own, f"-Dexecution.state-recovery.path={savepoint}"):
             await_start_from(own, savepoint)
             play(own, seed=3)
