@@ -31,9 +31,9 @@ def check() -> None:
     services.check(settings)
 
 
-def fetch() -> None:
-    """download jars that are not there yet and check them"""
-    jars.fetch(settings.state / "jars")
+def fetch(*libraries: str) -> None:
+    """download the jars of these libraries, or all, that are not there yet and check them"""
+    jars.fetch(settings.state / "jars", *libraries)
     flink.link_own_jars(settings)
 
 

@@ -33,13 +33,14 @@ def manifest() -> list[Jar]:
     return [Jar(*line.split()) for line in lines if line and not line.startswith("#")]
 
 
-def fetch(folder: Path) -> None:
-    """Link every jar as `folder/<library>/<name>.jar`, downloading what is not at hand.
+def fetch(folder: Path, *libraries: str) -> None:
+    """Link every jar, or those of some libraries, as `folder/<library>/<name>.jar`, downloading what is not at hand.
 
     Uses the machine's Maven repository when it has the jar, else keeps a repository in `folder`.
     Raises SetupError when a download fails or a jar is not the one in the manifest.
     """
-    missing = [jar for jar in manifest() if not _link(folder, jar).exists()]
+    wanted = [jar for jar in manifest() if not libraries or jar.library in libraries]
+    missing = [jar for jar in wanted if not _link(folder, jar).exists()]
     if not missing:
         return
     context = MavenContext(

@@ -1,4 +1,4 @@
-"""Passwords: made at first start, kept in a file that only its owner can read."""
+"""Passwords: made at first start, kept in a file that only its owner can read; or given, one file each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ NAMES = ("postgres_admin", "postgres_flink", "postgres_reader", "postgres_modera
 
 
 def passwords(state: Path) -> dict[str, str]:
-    """The passwords by name, generated into `state/passwords.json` (mode 0600) if they are not there."""
+    """The passwords by name, generated into `state/passwords.json` (mode 0600) if they are not there.
+
+    A folder `state/passwords`, as a Kubernetes Secret is mounted, is taken as it is: a part is given what it needs.
+    """
+    given = state / "passwords"
+    if given.is_dir():
+        return {path.name: path.read_text().strip() for path in map(given.joinpath, NAMES) if path.exists()}
     path = state / "passwords.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     missing = [name for name in NAMES if name not in known]

@@ -19,7 +19,7 @@ FLINK_UID = 9999  # the user of the official Flink image
 def prepare(settings: Settings, owner: int, flink_owner: int) -> None:
     """Fill the state folder with jars, passwords and Flink's folders; what is there already is kept."""
     state = settings.state
-    jars.fetch(state / "jars")
+    jars.fetch(state / "jars", "flink")
     flink.link_own_jars(settings)
     # PyFlink starts Java with the options in this folder.
     shutil.copytree(flink.flink_home() / "conf", state / "conf" / "flink", dirs_exist_ok=True)

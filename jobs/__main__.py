@@ -24,9 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when all asked-for jobs run, 1 when Flink refused one, 2 for wrong usage."""
     options = _parse(arguments)
     try:
-        options.sink = options.sink or (not options.explain and _sink_in_use()) or settings.sink
+        asks = not (options.explain or options.application)
+        options.sink = options.sink or (asks and _sink_in_use()) or settings.sink
         if options.explain:
             _explain(options)
+        elif options.application:
+            _start(options)
         elif options.suspend:
             _suspend(options)
         else:
@@ -52,6 +55,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--one-job", action="store_true", help="all in one job that reads the topic once")
     parser.add_argument(
+        "--application",
+        action="store_true",
+        help="run by a JobManager in application mode: start its one job, with all boards",
+    )
+    parser.add_argument(
         "--rebuild",
         action="store_true",
         help="end what runs, empty the boards in the sink and compute them again from the topic's start",
@@ -72,14 +80,23 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     unknown = [name for name in options.metrics if name not in sql.METRICS]
     if unknown:
         parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.METRICS)}")
+    if options.application and (options.rebuild or options.switch):
+        parser.error("--application starts its job each time that its JobManager starts: it can end or empty nothing")
     options.metrics = options.metrics or list(sql.METRICS)
     return options
 
 
 def _explain(options: argparse.Namespace) -> None:
-    environment = _with_tables(options.sink)
+    environment = _with_tables(options)
     for names in _groups(options.metrics, options.one_job):
         print(job.compile_plan(environment, sql.tables(names), settings).explain())
+
+
+def _start(options: argparse.Namespace) -> None:
+    """Submit without asking what runs: a JobManager that comes back goes on with the job that it knows."""
+    environment = _with_tables(options)
+    plan = job.compile_plan(environment, sql.tables(options.metrics), settings)
+    job.execute(environment, plan, _title(options.metrics, options.sink))
 
 
 def _sink_in_use() -> str | None:
@@ -101,18 +118,18 @@ def _submit(options: argparse.Namespace) -> None:
     ending = _to_end(options, [*running, *suspended])
     going_on = {title: path for title, path in suspended.items() if title not in ending}
     taken = {name: title for name, title in job.taken([*running, *going_on]).items() if title not in ending}
-    plans = {}
     environment = None
-    is_one_job = options.one_job or job.job_name(job.ONE_JOB, options.sink) in taken.values()
+    plans = {}
+    is_one_job = options.one_job or _title(list(sql.METRICS), options.sink) in taken.values()
     for names in _groups(options.metrics, is_one_job):
-        title = job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, options.sink)
+        title = _title(names, options.sink)
         clash = {taken[name] for name in names if name in taken}
         if clash - {title}:
             raise JobError(f"'{min(clash)}' is there already; --switch ends it and starts '{title}' instead")
         if clash & running.keys():
             print(f"{title}: runs already, not submitted again")
             continue
-        environment = environment or _with_tables(options.sink)
+        environment = environment or _with_tables(options)
         plans[title] = job.compile_plan(environment, sql.tables(names), settings)
         if title in going_on:
             savepoints.check(settings, title, plans[title])
@@ -120,8 +137,7 @@ def _submit(options: argparse.Namespace) -> None:
     # Only now that the new plans are known to be sound.
     _end({title: running[title] for title in ending & running.keys()})
     savepoints.forget(settings, ending)
-    fresh = [title for title in plans if title not in going_on]
-    _clear(options.sink, sql.tables(job.taken(fresh)))
+    _clear(options.sink, sql.tables(job.taken(plans.keys() - going_on.keys())))
     for title, plan in plans.items():
         if title in going_on:
             job.execute(environment, plan, title, going_on[title])
@@ -156,10 +172,14 @@ def _to_end(options: argparse.Namespace, titles: list[str]) -> set[str]:
     return {title for title in wanted if options.switch and not title.endswith(f" to {options.sink}")}
 
 
-def _with_tables(sink: str) -> TableEnvironment:
-    environment = job.table_environment(settings)
-    job.define_tables(environment, sink, settings)
+def _with_tables(options: argparse.Namespace) -> TableEnvironment:
+    environment = job.table_environment(settings, options.application)
+    job.define_tables(environment, options.sink, settings)
     return environment
+
+
+def _title(names: list[str], sink: str) -> str:
+    return job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, sink)
 
 
 def _groups(metrics: list[str], is_one_job: bool) -> list[list[str]]:

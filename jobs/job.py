@@ -33,25 +33,23 @@ def job_name(metric: str, sink: str) -> str:
     return f"{metric} to {sink}"
 
 
-def table_environment(settings: Settings) -> TableEnvironment:
-    """A TableEnvironment that submits to the JobManager named in the settings."""
-    os.environ.update(flink.environment(settings))
+def table_environment(settings: Settings, is_application: bool = False) -> TableEnvironment:
+    """A TableEnvironment that submits to the JobManager named in the settings; an application's, to its own."""
+    if not is_application:
+        os.environ.update(flink.environment(settings))
     from pyflink.common import Configuration
     from pyflink.table import EnvironmentSettings, TableEnvironment
 
-    host, port = settings.flink_rest.rsplit(":", 1)
     config = Configuration()
-    for key, value in (_configuration(settings) | {"rest.address": host, "rest.port": port}).items():
+    for key, value in (_configuration(settings) | ({} if is_application else _place(settings))).items():
         config.set_string(key, value)
     mode = EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(config).build()
     return TableEnvironment.create(mode)
 
 
 def _configuration(settings: Settings) -> dict[str, str]:
-    """What a job needs to know; a cluster's own configuration does not reach it."""
+    """What every job needs to know; a session cluster's own configuration does not reach it."""
     return {
-        "execution.target": "remote",
-        "parallelism.default": str(settings.parallelism),
         "table.local-time-zone": "UTC",
         "table.exec.source.idle-timeout": f"{settings.silent_partition_seconds} s",
         "table.exec.state.ttl": _state_ttl(settings),
@@ -61,9 +59,20 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
         "execution.checkpointing.timeout": "2 min",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+    }
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    """Where a job runs and keeps its state; an application is told by the cluster that starts it."""
+    host, port = settings.flink_rest.rsplit(":", 1)
+    return {
+        "execution.target": "remote",
+        "rest.address": host,
+        "rest.port": port,
+        "parallelism.default": str(settings.parallelism),
         "execution.checkpointing.dir": f"file://{settings.state}/data/flink/checkpoints",
         "execution.checkpointing.savepoint-dir": f"file://{settings.state}/data/flink/savepoints",
-        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.state-recovery.claim-mode": "CLAIM",  # a savepoint goes away when it is of no more use
     }
 

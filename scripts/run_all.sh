@@ -44,7 +44,7 @@ if python -m compose running; then
 fi
 
 python -m compose check
-python -m compose fetch
+python -m compose fetch flink kafka
 
 trap 'status=$?; trap - EXIT; [ $status -eq 0 ] && [ -n "$detach" ] || python -m compose stop; exit $status' EXIT
 trap 'exit 130' INT TERM

@@ -99,7 +99,7 @@ def ranked(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
 def _prepare(stack: Stack, changed: dict[str, object]) -> Settings:
     """Settings with a topic of their own and empty tables in a database beside that of the jobs that run."""
     topic = f"bounded-{uuid.uuid4().hex[:8]}"
-    settings = dataclasses.replace(stack.settings, topic=topic, postgres_url=_database(stack.settings), **changed)
+    settings = dataclasses.replace(stack.settings, topic=topic, postgres_url=database(stack, "bounded"), **changed)
     _create_topic(settings)
     postgres.create(settings)
     postgres.clear(settings, sql.TABLES)
@@ -117,15 +117,16 @@ def _submit(settings: Settings, is_bounded: bool) -> None:
     job.execute(environment, job.compile_plan(environment, sql.TABLES, settings), settings.topic)
 
 
-def _database(settings: Settings) -> str:
-    admin = parse_dsn(postgres.admin_dsn(settings))
-    db = postgres.connect(postgres.admin_dsn(settings))
+def database(stack: Stack, name: str) -> str:
+    """URL of a database of this name beside that of the jobs that run."""
+    admin = parse_dsn(postgres.admin_dsn(stack.settings))
+    db = postgres.connect(postgres.admin_dsn(stack.settings))
     with db.cursor() as cursor:
-        cursor.execute("SELECT FROM pg_database WHERE datname = 'bounded'")
+        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [name])
         if not cursor.rowcount:
-            cursor.execute("CREATE DATABASE bounded")
+            cursor.execute(f"CREATE DATABASE {name}")
     db.close()
-    return "postgresql://{user}:{password}@{host}:{port}/bounded".format(**admin)
+    return "postgresql://{user}:{password}@{host}:{port}/{name}".format(**admin, name=name)
 
 
 def _create_topic(settings: Settings) -> None:

@@ -106,7 +106,7 @@ def test_flink_is_set_as_without_containers():
     environment = SERVICES["taskmanager"]["environment"]
     lines = Template(environment["FLINK_PROPERTIES"]).substitute(ENV).splitlines()
     ours = dict(line.split(": ", 1) for line in lines)
-    native = _native_flink()
+    native = native_flink()
     for short, name in (("JM", "jobmanager"), ("TM", "taskmanager")):
         assert environment[f"FLINK_ENV_JAVA_OPTS_{short}"] == native.pop(f"env.java.opts.{name}")
     native |= {"rest.address": "jobmanager", "rest.bind-address": "0.0.0.0"}
@@ -116,7 +116,7 @@ def test_flink_is_set_as_without_containers():
     assert ours == {key: value.replace(" ", "") for key, value in native.items()}
 
 
-def _native_flink() -> dict[str, str]:
+def native_flink() -> dict[str, str]:
     values = asdict(Settings()) | {
         "data": "/state/data",
         "java_options": "",

@@ -45,6 +45,12 @@ def test_an_unknown_metric_is_wrong_usage():
     assert "no metric is called top_golfers" in done.stderr
 
 
+def test_an_application_can_end_and_empty_nothing():
+    done = jobs("--application", "--rebuild")
+    assert done.returncode == 2
+    assert "each time that its JobManager starts" in done.stderr
+
+
 def test_flinks_innermost_cause_is_the_sentence():
     expected = "Column 'scor' not found in any table (SqlValidatorException)"
     assert job.readable(Exception(FLINK_ERROR)) == expected

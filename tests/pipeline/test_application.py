@@ -1,0 +1,167 @@
+"""The boards as an application with a cluster of its own, set as in Kubernetes: it comes back, and it is upgraded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+from psycopg2.extensions import parse_dsn
+from ruamel.yaml import YAML
+from tenacity import Retrying, stop_after_delay, wait_fixed
+
+import settings as settings_module
+from compose import flink, postgres
+from compose.passwords import passwords
+from jobs import job
+from settings import PREFIX, PROJECT
+from tests import bounded, oracle
+from tests.conftest import DEADLINE_SECONDS, Stack, eventually, free_ports
+
+DEPLOYMENT = next(YAML(typ="safe").load_all(PROJECT / "deploy" / "flink.yaml"))["spec"]
+STORED = ("high-availability.storageDir", "execution.checkpointing.dir", "execution.checkpointing.savepoint-dir")
+TITLE = "all boards to postgres"
+
+
+@pytest.fixture
+def own(stack: Stack, tmp_path: Path) -> Stack:
+    """The stack's Kafka and PostgreSQL, with a topic, a database and a JobManager of our own, and given passwords."""
+    url = parse_dsn(bounded.database(stack, "application"))
+    changed = {
+        "state_folder": str(tmp_path),
+        "topic": "application",
+        "postgres_url": "postgresql://{user}@{host}:{port}/{dbname}".format(**url),
+        "flink_rest_address": f"127.0.0.1:{free_ports(1)[0]}",
+    }
+    environment = stack.environment | {PREFIX + name.upper(): value for name, value in changed.items()}
+    made = Stack(settings_module.read(environment), environment)
+    (tmp_path / "jars").symlink_to(stack.settings.state / "jars")
+    (tmp_path / "passwords").mkdir()
+    for name in ("postgres_flink", "postgres_reader", "postgres_moderator"):
+        (tmp_path / "passwords" / name).write_text(passwords(stack.settings.state)[name])
+    replace(made, environment=environment | {"PGPASSWORD": url["password"]}).run("compose", "create")
+    _write_configuration(made)
+    return made
+
+
+def _write_configuration(own: Stack) -> None:
+    """What the operator writes for Flink, with ZooKeeper and a folder in the place of what Kubernetes gives."""
+    given = {key: value for key, value in DEPLOYMENT["flinkConfiguration"].items() if not key.startswith("kubernetes.")}
+    host, rest_port = own.settings.flink_rest.split(":")
+    rpc, blob, taskmanager, data = free_ports(4)
+    addresses = ("jobmanager.rpc.address", "rest.address", "taskmanager.host")
+    addresses += ("jobmanager.bind-host", "rest.bind-address", "taskmanager.bind-host")
+    given |= dict.fromkeys(addresses, host)
+    given |= dict.fromkeys(STORED, f"file://{own.settings.state}/storage")
+    given |= {
+        "parallelism.default": DEPLOYMENT["job"]["parallelism"],
+        "taskmanager.numberOfTaskSlots": DEPLOYMENT["job"]["parallelism"],
+        "jobmanager.memory.process.size": DEPLOYMENT["jobManager"]["resource"]["memory"],
+        "taskmanager.memory.process.size": DEPLOYMENT["taskManager"]["resource"]["memory"],
+        "high-availability.type": "zookeeper",
+        "high-availability.zookeeper.quorum": f"{host}:{own.settings.zookeeper_port}",
+        "high-availability.cluster-id": "/application",
+        "high-availability.jobmanager.port": rpc,
+        "rest.port": rest_port,
+        "blob.server.port": blob,
+        "taskmanager.rpc.port": taskmanager,
+        "taskmanager.data.port": data,
+    }
+    conf = own.settings.state / "conf" / "flink"
+    conf.mkdir(parents=True)
+    YAML().dump(given, conf / "config.yaml")
+    shutil.copy(flink.flink_home() / "conf" / "log4j-console.properties", conf)
+
+
+@contextmanager
+def process(own: Stack, *words: str) -> Iterator[subprocess.Popen]:
+    """One of Flink's programs, in the project's folder as in the image; killed when this is left."""
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = own.environment | flink.environment(own.settings) | {"PATH": programs}
+    command = [flink.flink_home() / "bin" / words[0], "start-foreground", *words[1:]]
+    with (own.settings.state / f"{words[0]}.log").open("a") as log:
+        started = subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+
+
+def jobmanager(own: Stack, *options: str) -> AbstractContextManager[subprocess.Popen]:
+    """A JobManager that starts the application, as in the pod that the operator makes."""
+    asked = DEPLOYMENT["job"]
+    return process(own, "standalone-job.sh", *options, "--job-classname", asked["entryClass"], *asked["args"])
+
+
+def play(own: Stack, seed: int) -> None:
+    """Send events, and wait until the boards hold every point that the topic does."""
+    own.run("generator", "--seed", str(seed), "--rate", "0", "--count", "2000", "--duplicates", "40")
+    points = sum(event.score for event in oracle.accepted(own.records()))
+
+    def check() -> None:
+        with postgres.connect(postgres.reader_dsn(own.settings)) as db, db.cursor() as cursor:
+            cursor.execute("SELECT SUM(total_score) FROM leaderboard.top_teams_by_season")
+            assert cursor.fetchone() == (points,)
+
+    eventually(check)
+
+
+def checkpoints(own: Stack) -> dict:
+    """What Flink says about the checkpoints of the job; fails as an assertion while there is none."""
+    try:
+        return job.rest(own.settings, "GET", f"/jobs/{job.running(own.settings)[TITLE]}/checkpoints")
+    except (job.JobError, KeyError) as error:
+        raise AssertionError(f"the job does not run: {error}") from error
+
+
+def await_checkpoint(own: Stack) -> None:
+    """Wait for a completed checkpoint."""
+
+    def check() -> None:
+        assert checkpoints(own)["counts"]["completed"]
+
+    eventually(check)
+
+
+def await_start_from(own: Stack, savepoint: str | None) -> None:
+    """Wait until the job runs, restored from this savepoint, or from a checkpoint."""
+
+    def check() -> None:
+        restored = checkpoints(own)["latest"]["restored"]
+        assert restored
+        assert restored["is_savepoint"] == bool(savepoint)
+        assert savepoint in (None, restored["external_path"])
+
+    eventually(check)
+
+
+def stop(own: Stack) -> str:
+    """Stop the job with a savepoint, as the operator does before an upgrade; where the savepoint lies."""
+    url = f"http://{own.settings.flink_rest}/jobs/{job.running(own.settings)[TITLE]}"
+    trigger = requests.post(f"{url}/stop", json={"drain": False}, timeout=10).json()["request-id"]
+    for attempt in Retrying(wait=wait_fixed(0.1), stop=stop_after_delay(DEADLINE_SECONDS)):
+        with attempt:
+            return requests.get(f"{url}/savepoints/{trigger}", timeout=10).json()["operation"]["location"]
+
+
+def test_a_job_comes_back_after_a_crash_and_goes_on_from_its_savepoint_after_an_upgrade(own):
+    with process(own, "taskmanager.sh"):
+        with jobmanager(own):
+            play(own, seed=1)
+            await_checkpoint(own)
+        with jobmanager(own) as upgraded:
+            await_start_from(own, savepoint=None)
+            play(own, seed=2)
+            savepoint = stop(own)
+            assert upgraded.wait(DEADLINE_SECONDS) == 0
+        with jobmanager(own, f"-Dexecution.state-recovery.path={savepoint}"):
+            await_start_from(own, savepoint)
+            play(own, seed=3)
