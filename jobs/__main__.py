@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from compose import postgres, topics
+from compose import lag, postgres, topics
 from jobs import job, sql
 from jobs.job import JobError
 from settings import settings
@@ -69,8 +69,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _explain(options: argparse.Namespace) -> None:
-    environment = _with_tables(options.sink)
     for names in _groups(options):
+        environment = _with_tables(options.sink, _title(names, options.sink))
         print(job.compile_plan(environment, sql.tables(names), settings).explain())
 
 
@@ -79,21 +79,21 @@ def _submit(options: argparse.Namespace) -> None:
     ending = _to_end(options, running)
     staying = {name: title for name, title in job.taken(running).items() if title not in ending}
     plans = {}
-    environment = None
     for names in _groups(options):
-        title = job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, options.sink)
+        title = _title(names, options.sink)
         clash = {staying[name] for name in names if name in staying}
         if clash == {title}:
             print(f"{title}: runs already, not submitted again")
         elif clash:
             raise JobError(f"'{min(clash)}' runs already; --switch ends it and starts '{title}' instead")
         else:
-            environment = environment or _with_tables(options.sink)
-            plans[title] = job.compile_plan(environment, sql.tables(names), settings)
+            environment = _with_tables(options.sink, title)
+            plans[title] = environment, job.compile_plan(environment, sql.tables(names), settings)
     if ending:  # only now that the new plans are known to be sound
         _end({title: running[title] for title in ending})
         (postgres if options.sink == "postgres" else topics).clear(settings, sql.tables(options.metrics))
-    for title, plan in plans.items():
+    lag.forget(settings, plans)  # they start from the topic's first record
+    for title, (environment, plan) in plans.items():
         job.execute(environment, plan, title)
         print(f"{title}: submitted", flush=True)
 
@@ -105,14 +105,18 @@ def _to_end(options: argparse.Namespace, running: dict[str, str]) -> set[str]:
     return {title for title in wanted if options.switch and not title.endswith(f" to {options.sink}")}
 
 
-def _with_tables(sink: str) -> TableEnvironment:
+def _with_tables(sink: str, title: str) -> TableEnvironment:
     environment = job.table_environment(settings)
-    job.define_tables(environment, sink, settings)
+    job.define_tables(environment, sink, settings, job.group(title))
     return environment
 
 
 def _groups(options: argparse.Namespace) -> list[list[str]]:
     return [options.metrics] if options.one_job else [[name] for name in options.metrics]
+
+
+def _title(names: list[str], sink: str) -> str:
+    return job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, sink)
 
 
 def _end(jobs: dict[str, str]) -> None:
