@@ -16,12 +16,15 @@ from pathlib import Path
 
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.errors import CoordinatorNotAvailableError
+from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
 from jobs import job
 from jobs.job import JobError
 from settings import Settings
 
 ANSWER_MILLIS = 5_000
+COORDINATOR_SECONDS = 30
 Offsets = dict[int, int]  # by partition
 
 
@@ -72,11 +75,11 @@ def look(settings: Settings, jobs: Iterable[str], late_seconds: float) -> Readin
     groups = {title: job.group(title) for title in sorted(set(job.taken(jobs).values()))}
     with _admin(settings) as admin:
         partitions = _partitions(admin, settings.topic)
-        # First, so that no record seems deleted that was read a moment before.
+        # In this order, so that no record seems deleted, or unread, that was read between two questions.
         starts = _offsets(admin, partitions, OffsetSpec.EARLIEST)
+        ends = _offsets(admin, partitions, OffsetSpec.LATEST)
         late = _offsets(admin, partitions, int((time.time() - late_seconds) * 1000))
         committed = {title: _committed(admin, settings.topic, group) for title, group in groups.items()}
-        ends = _offsets(admin, partitions, OffsetSpec.LATEST)
     late = {number: ends[number] if offset < 0 else offset for number, offset in late.items()}
     for title, reached in committed.items():
         remember(settings, [Gap(title, settings.topic, *each, _now()) for each in deleted(starts, reached)])
@@ -142,14 +145,24 @@ def forget(settings: Settings, jobs: Iterable[str]) -> None:
     Raises JobError when Kafka refuses.
     """
     groups = [job.group(title) for title in jobs]
-    with _admin(settings) as admin:
-        refused = {
-            group: answer
-            for group, answer in admin.delete_groups(groups).items()
-            if answer not in ("OK", "GroupIdNotFoundError")
-        }
-    if refused:
-        raise JobError(f"Kafka does not delete the offsets of an earlier job: {refused}")
+    # A new broker makes its topic of offsets when it is asked for the first group.
+    patiently = Retrying(
+        retry=retry_if_exception_type(CoordinatorNotAvailableError) | retry_if_result(bool),
+        wait=wait_fixed(0.25),
+        stop=stop_after_delay(COORDINATOR_SECONDS),
+    )
+    try:
+        with _admin(settings) as admin:
+            patiently(_refused, admin, groups)
+    except RetryError as error:
+        last = error.last_attempt
+        why = last.exception() or last.result()
+        raise JobError(f"Kafka does not delete the offsets of earlier jobs: {why}") from error
+
+
+def _refused(admin: KafkaAdminClient, groups: list[str]) -> dict[str, str]:
+    answers = admin.delete_groups(groups)
+    return {group: answer for group, answer in answers.items() if answer not in ("OK", "GroupIdNotFoundError")}
 
 
 def end(settings: Settings, topic: str) -> int:
