@@ -70,6 +70,10 @@ class Settings:
 
     supervisor_port: int = _setting(9001, "port of the process supervisor")
     dashboard_port: int = _setting(8501, "port of the dashboard")
+    monitor_port: int = _setting(9108, "port of the metrics of boards, jobs and lag")
+    generator_metrics_port: int = _setting(9109, "port of the metrics of the injector that run_all.sh starts; 0 = none")
+    prometheus_port: int = _setting(9090, "port of Prometheus in the compose profile monitoring")
+    grafana_port: int = _setting(3000, "port of Grafana in that profile")
     rate_per_second: float = _setting(50.0, "events per second of the injector that run_all.sh starts")
 
     @property

@@ -86,6 +86,7 @@ The leaderboard runs.
   Dashboard       http://{settings.bind_address}:{settings.dashboard_port}
   Flink's page    http://{settings.flink_rest}
   Kafka           {settings.brokers}, events in topic {settings.topic}
+  Metrics         http://{settings.bind_address}:{settings.monitor_port}/metrics
   Logs            {settings.state / "logs"}
   How it is       scripts/status.sh
   Other sink      scripts/run_all.sh --sink postgres|kafka

@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-NAMES = ("postgres_admin", "postgres_flink", "postgres_reader", "postgres_moderator", "supervisor")
+NAMES = ("postgres_admin", "postgres_flink", "postgres_reader", "postgres_moderator", "supervisor", "grafana")
 
 
 def passwords(state: Path) -> dict[str, str]:

@@ -60,7 +60,7 @@ def services(settings: Settings) -> list[Service]:
         made.append(_kafka(settings))
     if flink.is_own(settings):
         made += [_jobmanager(settings), _taskmanager(settings)]
-    return [*made, _generator(settings), _dashboard(settings)]
+    return [*made, _generator(settings), _dashboard(settings), _monitor(settings)]
 
 
 def _postgres(settings: Settings) -> Service:
@@ -135,10 +135,11 @@ def _taskmanager(settings: Settings) -> Service:
 
 
 def _generator(settings: Settings) -> Service:
+    port = settings.generator_metrics_port
     return Service(
         "generator",
-        [sys.executable, "-m", "generator", "--rate", str(settings.rate_per_second)],
-        {},
+        [sys.executable, "-m", "generator", "--rate", str(settings.rate_per_second), "--metrics-port", str(port)],
+        {"generator_metrics_port": port} if port else {},
         lambda: None,
         stop_signal="INT",
     )
@@ -158,6 +159,16 @@ def _dashboard(settings: Settings) -> Service:
         "dashboard",
         [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", *words],
         {"dashboard_port": settings.dashboard_port},
+        lambda: requests.get(page, timeout=2).raise_for_status(),
+    )
+
+
+def _monitor(settings: Settings) -> Service:
+    page = f"http://{settings.bind_address}:{settings.monitor_port}/metrics"
+    return Service(
+        "monitor",
+        [sys.executable, "-m", "compose.monitor"],
+        {"monitor_port": settings.monitor_port},
         lambda: requests.get(page, timeout=2).raise_for_status(),
     )
 
@@ -319,7 +330,12 @@ def is_up(settings: Settings) -> bool:
 
 
 def states(settings: Settings) -> dict[str, str]:
-    """Supervisor's state of each service (RUNNING, BACKOFF, …); all STOPPED when the supervisor is down."""
+    """Supervisor's state of each service (RUNNING, BACKOFF, …); all STOPPED when the supervisor is down.
+
+    None in containers, or before the first start.
+    """
+    if not (settings.state / "conf" / "supervisord.conf").exists():
+        return {}
     if not is_up(settings):
         return {service.name: "STOPPED" for service in services(settings)}
     return {info["name"]: info["statename"] for info in rpc(settings).getAllProcessInfo()}

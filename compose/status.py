@@ -1,19 +1,25 @@
 """How the whole system is: services, jobs, checkpoints and the age of the boards.
 
 RUNNING is not health: healthy means that every service runs, every metric has a job
-whose checkpoints complete, and the boards hold recent data.
+whose checkpoints complete and that has read all but the newest events, that no event
+was deleted unread, and that the boards hold recent data.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 
+from kafka.errors import KafkaError
 from rich.markup import escape
 from rich.table import Table
 
-from compose import services
+from compose import lag, services
+from compose.lag import Gap, Lag, Reading
 from dashboard import boards
+from dashboard.boards import Boards
 from jobs import job, sql
 from settings import Settings
 
@@ -26,13 +32,27 @@ CHECKPOINT_INTERVALS = 3
 class Job:
     """A Flink job: its state, the seconds since its last completed checkpoint, its restarts.
 
-    And how many repeated events it has dropped since it last started.
+    And how many repeated events it has dropped since it last started, and its lag, unless Kafka does not answer.
     """
 
     state: str
     checkpoint_age_seconds: float | None
     restarts: int
     duplicates: int
+    lag: Lag | None = None
+
+    def problems(self, settings: Settings) -> list[str]:
+        """What is wrong with it, each as the rest of a sentence about it."""
+        if self.state != "RUNNING":
+            return [f"is {self.state}"]
+        if self.checkpoint_age_seconds is None:
+            return ["has no completed checkpoint yet"]
+        found = []
+        if self.checkpoint_age_seconds > late_seconds(settings):
+            found.append(f"completed its last checkpoint {self.checkpoint_age_seconds:.0f} s ago")
+        if self.lag and self.lag.overdue:
+            found.append(f"has yet to read {self.lag.overdue:,} records older than {late_seconds(settings)} s")
+        return found
 
 
 @dataclass(frozen=True)
@@ -42,7 +62,11 @@ class Status:
     sink: str | None = None
     services: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)  # how many records each partition ever had
+    gaps: list[Gap] = field(default_factory=list)
     board_rows: dict[str, int] = field(default_factory=dict)
+    board_age_seconds: dict[str, float | None] = field(default_factory=dict)  # the MVPs carry no time
+    late_events: int | None = None  # of the newest season
     data_age_seconds: float | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -57,39 +81,56 @@ class Status:
 
 def status(settings: Settings) -> Status:
     """Look at everything once. Raises nothing: what cannot be reached is a problem in the answer."""
-    problems: list[str] = []
     states = services.states(settings)
-    problems += [f"{name} is {state}" for name, state in states.items() if state != "RUNNING"]
+    problems = [f"{name} is {state}" for name, state in states.items() if state != "RUNNING"]
     try:
-        jobs = _jobs(settings)
-        sink = job.sink_in_use(settings)
+        running, sink = job.running(settings), job.sink_in_use(settings)
+        reading = _reading(running, settings, problems)
+        jobs = {name: _job(settings, name, job_id, reading) for name, job_id in sorted(running.items())}
     except job.JobError as error:
-        return Status(services=states, problems=[*problems, str(error)])
-    problems += _job_problems(jobs, settings)
+        gaps = lag.gaps(settings)
+        return Status(services=states, gaps=gaps, problems=[*problems, *map(str, gaps), str(error)])
+    gaps = lag.gaps(settings)
+    problems += [*map(str, gaps), *_job_problems(jobs, settings)]
+    shown = Status(sink, states, jobs, reading.ends, gaps, problems=problems)
     if sink is None:
-        return Status(None, states, jobs, problems=problems)
+        return shown
     try:
-        rows, age = _boards(sink, settings)
+        read = boards.read(sink, settings)
     except boards.BoardsUnavailable as error:
-        return Status(sink, states, jobs, problems=[*problems, str(error)])
+        return replace(shown, problems=[*problems, str(error)])
+    rows = _rows(read)
     problems += [f"{name} has no rows yet" for name, count in rows.items() if not count]
+    age = _age(read.as_of)
     if age is not None and age > STALE_SECONDS:
         problems.append(f"the newest score on the boards is {age:.0f} s old")
-    return Status(sink, states, jobs, rows, age, problems)
+    ages = {name: _age(read.newest(name)) for name in sql.METRICS if rows[name]}
+    late = read.rows["late_events"][0]["events"] if read.rows["late_events"] else 0
+    return replace(shown, board_rows=rows, board_age_seconds=ages, late_events=late, data_age_seconds=age)
 
 
-def _jobs(settings: Settings) -> dict[str, Job]:
-    return {name: _job(settings, job_id) for name, job_id in sorted(job.running(settings).items())}
+def _reading(running: Iterable[str], settings: Settings, problems: list[str]) -> Reading:
+    try:
+        return lag.look(settings, running, late_seconds(settings))
+    except KafkaError as error:
+        problems.append(f"Kafka does not answer at {settings.brokers} ({error})")
+        return Reading()
 
 
-def _job(settings: Settings, job_id: str) -> Job:
+def late_seconds(settings: Settings) -> int:
+    """After so long a checkpoint is late, and a record that no checkpoint holds is overdue."""
+    return settings.checkpoint_seconds * CHECKPOINT_INTERVALS + 10
+
+
+def _job(settings: Settings, name: str, job_id: str, reading: Reading) -> Job:
     checkpoints = job.rest(settings, "GET", f"/jobs/{job_id}/checkpoints")
     latest = (checkpoints.get("latest") or {}).get("completed")
     age = time.time() - latest["latest_ack_timestamp"] / 1000 if latest else None
     restarts = job.rest(settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
     details = job.rest(settings, "GET", f"/jobs/{job_id}")
     duplicates = max(_dropped(settings, job_id, vertex) for vertex in details["vertices"])
-    return Job(details["state"], age, int(restarts[0]["value"]) if restarts else 0, duplicates)
+    restarts = int(restarts[0]["value"]) if restarts else 0
+    return Job(details["state"], age, restarts, duplicates, reading.lags.get(name))
 
 
 def _dropped(settings: Settings, job_id: str, vertex: dict) -> int:
@@ -106,21 +147,15 @@ def _dropped(settings: Settings, job_id: str, vertex: dict) -> int:
 def _job_problems(jobs: dict[str, Job], settings: Settings) -> list[str]:
     missing = set(sql.METRICS) - set(job.taken(jobs))
     problems = [f"no job computes {name}" for name in sorted(missing)]
-    late = settings.checkpoint_seconds * CHECKPOINT_INTERVALS + 10
-    for name, each in jobs.items():
-        if each.state != "RUNNING":
-            problems.append(f"job '{name}' is {each.state}")
-        elif each.checkpoint_age_seconds is None:
-            problems.append(f"job '{name}' has no completed checkpoint yet")
-        elif each.checkpoint_age_seconds > late:
-            problems.append(f"job '{name}' completed its last checkpoint {each.checkpoint_age_seconds:.0f} s ago")
-    return problems
+    return problems + [f"job '{name}' {what}" for name, each in jobs.items() for what in each.problems(settings)]
 
 
-def _boards(sink: str, settings: Settings) -> tuple[dict[str, int], float | None]:
-    read = boards.read(sink, settings)
-    age = time.time() - read.as_of.timestamp() if read.as_of else None
-    return {name: len(read.rows[name]) for name in sql.METRICS}, age
+def _rows(read: Boards) -> dict[str, int]:
+    return {name: len(read.rows[name]) for name in sql.METRICS}
+
+
+def _age(time_of: datetime | None) -> float | None:
+    return time.time() - time_of.timestamp() if time_of else None
 
 
 def first_rows(settings: Settings) -> list[str]:
@@ -128,7 +163,7 @@ def first_rows(settings: Settings) -> list[str]:
     sink = job.sink_in_use(settings)
     if sink is None:
         return list(sql.METRICS)
-    return [name for name, count in _boards(sink, settings)[0].items() if not count]
+    return [name for name, count in _rows(boards.read(sink, settings)).items() if not count]
 
 
 def table(shown: Status) -> Table:
@@ -138,7 +173,9 @@ def table(shown: Status) -> Table:
         made.add_row("service", name, _coloured(state, state == "RUNNING"))
     for name, each in shown.jobs.items():
         age = "none yet" if each.checkpoint_age_seconds is None else f"{each.checkpoint_age_seconds:.0f} s ago"
-        text = f"{each.state}, checkpoint {age}, {each.restarts} restarts, {each.duplicates:,} repeated events dropped"
+        behind = f"{each.lag.records:,} records" if each.lag else "unknown"
+        text = f"{each.state}, checkpoint {age}, lag {behind}, {each.restarts} restarts, "
+        text += f"{each.duplicates:,} repeated events dropped"
         made.add_row("job", name, _coloured(text, each.state == "RUNNING"))
     for name, count in shown.board_rows.items():
         made.add_row("board", name, _coloured(f"{count} rows", count > 0))

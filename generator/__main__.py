@@ -42,6 +42,8 @@ def parse(words: list[str] | None = None) -> Options:
         parser.error("--path needs --output file")
     if given.processes > 1 and given.output != "kafka":
         parser.error("--processes needs --output kafka")
+    if given.processes > 1 and given.metrics_port:
+        parser.error("--metrics-port needs --processes 1")
     if given.processes > given.teams:
         parser.error(f"--processes {given.processes} needs at least as many --teams, not {given.teams}")
     if given.members[0] < 1:
@@ -129,6 +131,13 @@ def _add_output(group: Any) -> None:
     outputs = "kafka; print: JSON lines on stdout; file: JSON lines (an empty line is an empty message or a tombstone)"
     group.add_argument("--output", choices=("kafka", "print", "file"), default="kafka", help=outputs)
     group.add_argument("--path", metavar="FILE", help="the file to write")
+    group.add_argument(
+        "--metrics-port",
+        type=_whole,
+        default=0,
+        metavar="PORT",
+        help="where Prometheus may ask how far it is; 0 = nowhere",
+    )
     group.add_argument("--topic", default=settings.topic, help="the Kafka topic; it must exist, and is waited for")
     group.add_argument(
         "--brokers", type=_brokers, default=settings.brokers, metavar="HOST:PORT[,…]", help="the Kafka brokers"

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.queues import SimpleQueue
 
+from generator import metrics
 from generator.events import Record, records
 from generator.game import Game, League, part
 from generator.pacing import Pacer
 from generator.stop import Stop
 from generator.writer import KafkaWriter, LineWriter, Tally, Writer
+from settings import settings
 
 STATUS_SECONDS = 10.0
 
@@ -34,6 +36,7 @@ class Options:
     path: str | None
     topic: str
     brokers: str
+    metrics_port: int  # 0 = none
 
 
 class Status:
@@ -76,10 +79,15 @@ class Run:
         self._pacer = Pacer(time.monotonic, self._wait, stop.is_asked)
 
     def run(self) -> Tally:
-        """Send, await the acknowledgements and report. Raises OSError when an output file cannot be written."""
+        """Send, await the acknowledgements and report.
+
+        Raises OSError when an output file cannot be written or the metrics' port is taken.
+        """
         options = self._options
         league = League(options.game, options.seed, self._process, options.processes)
         with self._output() as self._writer:
+            if options.metrics_port:
+                metrics.serve(settings.bind_address, options.metrics_port, self._writer.tally, self._pacer)
             if self._writer.open():
                 self._status.restart()
                 self._send(records(league, options.start or time.time_ns() // 1_000_000))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from compose import postgres, topics
+from compose import lag, postgres, topics
 from jobs import job, savepoints, sql
 from jobs.job import JobError
 from settings import settings
@@ -87,16 +87,16 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _explain(options: argparse.Namespace) -> None:
-    environment = _with_tables(options)
     for names in _groups(options.metrics, options.one_job):
+        environment = _with_tables(options, _title(names, options.sink))
         print(job.compile_plan(environment, sql.tables(names), settings).explain())
 
 
 def _start(options: argparse.Namespace) -> None:
     """Submit without asking what runs: a JobManager that comes back goes on with the job that it knows."""
-    environment = _with_tables(options)
-    plan = job.compile_plan(environment, sql.tables(options.metrics), settings)
-    job.execute(environment, plan, _title(options.metrics, options.sink))
+    title = _title(options.metrics, options.sink)
+    environment = _with_tables(options, title)
+    job.execute(environment, job.compile_plan(environment, sql.tables(options.metrics), settings), title)
 
 
 def _sink_in_use() -> str | None:
@@ -118,7 +118,6 @@ def _submit(options: argparse.Namespace) -> None:
     ending = _to_end(options, [*running, *suspended])
     going_on = {title: path for title, path in suspended.items() if title not in ending}
     taken = {name: title for name, title in job.taken([*running, *going_on]).items() if title not in ending}
-    environment = None
     plans = {}
     is_one_job = options.one_job or _title(list(sql.METRICS), options.sink) in taken.values()
     for names in _groups(options.metrics, is_one_job):
@@ -129,16 +128,18 @@ def _submit(options: argparse.Namespace) -> None:
         if clash & running.keys():
             print(f"{title}: runs already, not submitted again")
             continue
-        environment = environment or _with_tables(options)
-        plans[title] = job.compile_plan(environment, sql.tables(names), settings)
+        environment = _with_tables(options, title)
+        plans[title] = environment, job.compile_plan(environment, sql.tables(names), settings)
         if title in going_on:
-            savepoints.check(settings, title, plans[title])
+            savepoints.check(settings, title, plans[title][1])
     _check_slots(len(plans), len(ending & running.keys()))
     # Only now that the new plans are known to be sound.
     _end({title: running[title] for title in ending & running.keys()})
     savepoints.forget(settings, ending)
-    _clear(options.sink, sql.tables(job.taken(plans.keys() - going_on.keys())))
-    for title, plan in plans.items():
+    fresh = plans.keys() - going_on.keys()
+    _clear(options.sink, sql.tables(job.taken(fresh)))
+    lag.forget(settings, fresh)  # they start from the topic's first record
+    for title, (environment, plan) in plans.items():
         if title in going_on:
             job.execute(environment, plan, title, going_on[title])
             savepoints.await_start(settings, title)
@@ -172,9 +173,9 @@ def _to_end(options: argparse.Namespace, titles: list[str]) -> set[str]:
     return {title for title in wanted if options.switch and not title.endswith(f" to {options.sink}")}
 
 
-def _with_tables(options: argparse.Namespace) -> TableEnvironment:
+def _with_tables(options: argparse.Namespace, title: str) -> TableEnvironment:
     environment = job.table_environment(settings, options.application)
-    job.define_tables(environment, options.sink, settings)
+    job.define_tables(environment, options.sink, settings, job.group(title))
     return environment
 
 

@@ -33,6 +33,11 @@ def job_name(metric: str, sink: str) -> str:
     return f"{metric} to {sink}"
 
 
+def group(title: str) -> str:
+    """The consumer group to which the job of this name commits its offsets; the sink is left out."""
+    return f"leaderboard.{title.rpartition(' to ')[0].replace(' ', '_')}"
+
+
 def table_environment(settings: Settings, is_application: bool = False) -> TableEnvironment:
     """A TableEnvironment that submits to the JobManager named in the settings; an application's, to its own."""
     if not is_application:
@@ -85,9 +90,9 @@ def _state_ttl(settings: Settings) -> str:
     return f"{season + (settings.max_late_hours + settings.max_outage_hours) * 3_600_000} ms"
 
 
-def define_tables(environment: TableEnvironment, sink: str, settings: Settings) -> None:
-    """Define what the metrics read from, and a table of the sink for each."""
-    for statement in sql.sources(settings):
+def define_tables(environment: TableEnvironment, sink: str, settings: Settings, group: str) -> None:
+    """Define what the metrics read from, as this consumer group, and a table of the sink for each."""
+    for statement in sql.sources(settings, group):
         environment.execute_sql(statement)
     access = postgres.flink_access(settings) if sink == "postgres" else {"brokers": settings.brokers}
     for name in sql.TABLES:
@@ -145,7 +150,6 @@ def numbered(plan: dict[str, Any]) -> dict[str, Any]:
 def execute(environment: TableEnvironment, plan: CompiledPlan, title: str, savepoint: str | None = None) -> None:
     """Submit a compiled plan as a job of this name, from a savepoint if there is one."""
     environment.get_config().set("pipeline.name", title)
-    environment.get_config().get_configuration().remove_config("execution.state-recovery.path")
     if savepoint:
         environment.get_config().set("execution.state-recovery.path", savepoint)
     # PyFlink 2.3's own execute() calls a method that its Java side does not have.

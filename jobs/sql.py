@@ -78,11 +78,11 @@ def season_millis(season: str) -> int | None:
     return None if season == "all" else SEASONS[season][0]
 
 
-def sources(settings: Settings) -> list[str]:
-    """Statements that define what the metrics select from."""
+def sources(settings: Settings, group: str) -> list[str]:
+    """Statements that define what the metrics select from; the job commits its offsets to this consumer group."""
     millis = settings.max_late_hours * 3_600_000
     return [
-        read("sources/messages.sql", topic=settings.topic, brokers=settings.brokers),
+        read("sources/messages.sql", topic=settings.topic, brokers=settings.brokers, group=group),
         read("sources/read_events.sql", max_late_millis=millis, blanks=BLANKS),
         read("sources/valid_events.sql", season_start=season_start(settings.season)),
         read("sources/accepted_events.sql")

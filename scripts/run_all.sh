@@ -53,8 +53,8 @@ say "Starting PostgreSQL, ZooKeeper, Kafka and Flink"
 python -m compose start postgres zookeeper kafka jobmanager taskmanager
 python -m compose create
 
-say "Starting the injector and the dashboard"
-python -m compose start generator dashboard
+say "Starting the injector, the dashboard and the monitor"
+python -m compose start generator dashboard monitor
 
 say "Submitting the jobs"
 python -m jobs ${sink:+--sink "$sink" --switch}

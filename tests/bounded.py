@@ -111,7 +111,7 @@ def _prepare(stack: Stack, changed: dict[str, object]) -> Settings:
 def _submit(settings: Settings, is_bounded: bool) -> None:
     """One job for all tables, named like its topic."""
     environment = job.table_environment(settings)
-    job.define_tables(environment, "postgres", settings)
+    job.define_tables(environment, "postgres", settings, group=settings.topic)
     if is_bounded:
         end_with_the_topic(environment, settings)
     job.execute(environment, job.compile_plan(environment, sql.TABLES, settings), settings.topic)
@@ -138,7 +138,7 @@ def _create_topic(settings: Settings) -> None:
 
 def end_with_the_topic(environment: TableEnvironment, settings: Settings) -> None:
     """Let jobs that are submitted from now on finish where the topic ends now."""
-    unbounded = sql.sources(settings)[0]
+    unbounded = sql.sources(settings, group=settings.topic)[0]
     bounded = unbounded.replace("'format' = 'raw'", "'format' = 'raw', 'scan.bounded.mode' = 'latest-offset'")
     assert bounded != unbounded
     environment.execute_sql("DROP TEMPORARY TABLE messages")

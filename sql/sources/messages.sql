@@ -13,6 +13,9 @@
 -- Partitions are read in small turns. In a backlog, the turns of the other
 -- three would otherwise last so long that a partition passes for a silent one,
 -- and its events for late ones.
+--
+-- The group is for compose.lag, which looks at the offsets that a job commits
+-- to it with each checkpoint. The job itself never starts from them.
 CREATE TEMPORARY TABLE messages (
     message STRING,
     `partition` INT METADATA VIRTUAL,
@@ -40,6 +43,7 @@ CREATE TEMPORARY TABLE messages (
     'connector' = 'kafka',
     'topic' = '${topic}',
     'properties.bootstrap.servers' = '${brokers}',
+    'properties.group.id' = '${group}',
     'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
     'scan.topic-partition-discovery.interval' = '30 s',

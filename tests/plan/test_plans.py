@@ -15,7 +15,7 @@ SETTINGS = Settings()
 @pytest.fixture(scope="module")
 def environment():
     made = job.table_environment(SETTINGS)
-    job.define_tables(made, "kafka", SETTINGS)
+    job.define_tables(made, "kafka", SETTINGS, group="plans")
     return made
 
 

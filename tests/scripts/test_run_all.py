@@ -6,15 +6,24 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient, OffsetSpec
 from playwright.sync_api import sync_playwright
+from prometheus_client.parser import text_string_to_metric_families
 
-from settings import PREFIX, PROJECT
-from tests.conftest import PORTS, environment_for
+from compose import services
+from jobs import job, sql
+from settings import PREFIX, PROJECT, read
+from tests.conftest import PORTS, environment_for, eventually
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +107,94 @@ def is_foreign(url: str, address: str) -> bool:
     return not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
 
 
+def test_prometheus_is_told_how_everything_is(environment):
+    producer = KafkaProducer(bootstrap_servers=read(environment).brokers)
+    producer.send(read(environment).topic, b"score!")
+    producer.close()
+
+    def check() -> None:
+        told = scraped(environment, "MONITOR_PORT")
+        assert told["leaderboard_healthy", ""] == 1
+        assert {told["leaderboard_service_running", name] for name in ("kafka", "generator", "monitor")} == {1}
+        assert told["leaderboard_rejected_events_total", "not one JSON object"] == 1
+        assert told["leaderboard_records_total", ""] > 0
+        assert (
+            0 < told["leaderboard_taskmanager_heap_bytes", "used"] < told["leaderboard_taskmanager_heap_bytes", "max"]
+        )
+        for board in sql.METRICS:
+            assert told["leaderboard_job_healthy", board] == 1
+            assert told["leaderboard_board_rows", board] > 0
+            title = job.job_name(board, "postgres")
+            assert told["leaderboard_job_checkpoint_age_seconds", title] < 30
+            assert 0 <= told["leaderboard_job_lag_records", title] < told["leaderboard_records_total", ""]
+            assert told["leaderboard_job_overdue_records", title] == 0
+        for board in ("top_teams", "top_players", "hot_streaks"):
+            assert 0 < told["leaderboard_board_age_seconds", board] < 30
+
+    eventually(check)
+    told = scraped(environment, "GENERATOR_METRICS_PORT")
+    assert 0 < told["leaderboard_injector_acknowledged_total", ""] <= told["leaderboard_injector_sent_total", ""]
+    assert told["leaderboard_injector_failed_total", ""] == 0
+
+
+def test_records_that_are_deleted_unread_stay_a_problem(environment):
+    chosen = read(environment)
+    partition = TopicPartition(chosen.topic, 0)
+    services.rpc(chosen).stopProcess("taskmanager")
+    with closing(KafkaAdminClient(bootstrap_servers=chosen.brokers)) as admin:
+        groups = {job.job_name(board, "postgres"): f"leaderboard.{board}" for board in sql.METRICS}
+        first = {title: admin.list_group_offsets(group)[group][partition].offset for title, group in groups.items()}
+        kept = max(first.values()) + 5
+
+        def five_more() -> None:
+            assert admin.list_partition_offsets({partition: OffsetSpec.LATEST})[partition].offset > kept
+
+        eventually(five_more)
+        admin.delete_records({partition: kept})
+
+    def listed() -> dict[str, tuple[int, int, int]]:
+        status = json.loads(script("status.sh", "--json", environment=environment).stdout)
+        assert not status["is_healthy"]
+        assert [problem for problem in status["problems"] if "deleted before" in problem]
+        found = {gap["job"]: (gap["partition"], gap["first"], gap["last"]) for gap in status["gaps"]}
+        assert len(found) == len(status["gaps"])
+        return found
+
+    expected = {title: (0, offset, kept - 1) for title, offset in first.items()}
+    assert listed() == expected
+    assert listed() == expected
+
+    # A job that begins anew misses nothing of what it can know.
+    file = chosen.state / "data" / "gaps.jsonl"
+    subprocess.run([sys.executable, "-m", "jobs", "top_players", "--rebuild"], env=environment, cwd=PROJECT, check=True)
+    del expected["top_players to postgres"]
+    file.unlink()
+    assert listed() == expected
+
+    services.rpc(chosen).startProcess("taskmanager")
+
+    def expect_only_gaps() -> None:
+        told = scraped(environment, "MONITOR_PORT")
+        missing = {label: value for (name, label), value in told.items() if name == "leaderboard_missing_records"}
+        assert missing == {title: kept - first[title] for title in expected}
+        assert {told["leaderboard_job_healthy", board] for board in sql.METRICS} == {1}
+        assert told["leaderboard_healthy", ""] == 0
+
+    eventually(expect_only_gaps)
+    assert listed() == expected
+    file.unlink()
+    await_healthy(environment)
+
+
+def scraped(environment: dict[str, str], port: str) -> dict[tuple[str, str], float]:
+    """What Prometheus would read there, by name and label."""
+    text = requests.get(f"http://127.0.0.1:{environment[PREFIX + port]}/metrics", timeout=10).text
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return defaultdict(
+        lambda: -1.0, {(each.name, next(iter(each.labels.values()), "")): each.value for each in samples}
+    )
+
+
 def test_running_it_again_says_so_and_starts_nothing(environment):
     before = len(processes(environment))
     again = script("run_all.sh", environment=environment)
@@ -148,8 +245,6 @@ def await_healthy(environment: dict[str, str]) -> dict:
 
 
 def totals(environment: dict[str, str]) -> dict[str, int]:
-    import settings
     from dashboard import boards
 
-    read = boards.read("kafka", settings.read(environment))
-    return {row["team_id"]: row["total_score"] for row in read.rows["top_teams"]}
+    return {row["team_id"]: row["total_score"] for row in boards.read("kafka", read(environment)).rows["top_teams"]}

@@ -22,6 +22,7 @@ TEXT = (FOLDER / "docker-compose.yml").read_text()
 FILE = YAML(typ="safe").load(TEXT)
 SERVICES = FILE["services"]
 ONE_SHOTS = {"prepare", "setup"}
+ON_DEMAND = {name for name, service in SERVICES.items() if service.get("profiles")}
 ENV = dict(line.split("=", 1) for line in (FOLDER / ".env").read_text().splitlines() if line and line[0] != "#")
 NAMES = {PREFIX + name.upper(): str(default) for name, default, _ in SETTINGS}
 
@@ -40,7 +41,7 @@ GIVEN_BY_THE_IMAGE = {
 
 
 def test_there_are_the_services_that_run_without_containers_too():
-    assert set(SERVICES) - ONE_SHOTS == {service.name for service in services.services(Settings())}
+    assert set(SERVICES) - ONE_SHOTS - ON_DEMAND == {service.name for service in services.services(Settings())}
 
 
 def test_it_is_what_the_compose_specification_allows():
@@ -83,15 +84,39 @@ def test_ports_are_for_this_machine_only(name):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_images_have_a_version(name):
-    assert re.fullmatch(r"[\w/]+:\d[\w.-]*", SERVICES[name]["image"])
+    assert re.fullmatch(r"[\w/]+:v?\d[\w.-]*", SERVICES[name]["image"])
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_volumes_are_declared_and_at_the_state_folder(name):
-    volumes = [volume.split(":") for volume in SERVICES[name].get("volumes", [])]
+    volumes = [volume.split(":") for volume in SERVICES[name].get("volumes", []) if not volume.startswith("./")]
     assert {volume[0] for volume in volumes} <= set(FILE["volumes"])
     state = FILE["x-python"]["environment"]["LEADERBOARD_STATE_FOLDER"]
     assert all(volume[1] == state for volume in volumes if volume[0] == "state")
+
+
+@pytest.mark.parametrize("name", ON_DEMAND)
+def test_files_of_the_project_are_there_and_cannot_be_changed(name):
+    mounts = [volume.split(":") for volume in SERVICES[name]["volumes"] if volume.startswith("./")]
+    assert mounts
+    assert all((FOLDER / path).is_file() and mode == "ro" for path, _, mode in mounts)
+
+
+def test_prometheus_asks_where_the_metrics_are():
+    config = YAML(typ="safe").load(FOLDER / "monitoring" / "prometheus.yml")
+    asked = [
+        target
+        for each in config["scrape_configs"]
+        for found in each.get("static_configs", [])
+        for target in found["targets"]
+    ]
+    flink = _flink_properties()["metrics.reporter.prometheus.port"]
+    ports = {"monitor": Settings().monitor_port, "generator": Settings().generator_metrics_port, "jobmanager": flink}
+    assert asked == [f"{name}:{port}" for name, port in ports.items()]
+    assert SERVICES["generator"]["command"].endswith(f"--metrics-port {ports['generator']}")
+    assert config["scrape_configs"][-1]["dns_sd_configs"] == [
+        {"names": ["taskmanager"], "type": "A", "port": int(flink)}
+    ]
 
 
 def test_there_is_no_password():
@@ -104,8 +129,8 @@ def test_there_is_no_password():
 
 def test_flink_is_set_as_without_containers():
     environment = SERVICES["taskmanager"]["environment"]
-    lines = Template(environment["FLINK_PROPERTIES"]).substitute(ENV).splitlines()
-    ours = dict(line.split(": ", 1) for line in lines)
+    # Its reporter listens on every interface: in the containers' network that is no harm.
+    ours = {key: value for key, value in _flink_properties().items() if not key.startswith("metrics.reporter.")}
     native = native_flink()
     for short, name in (("JM", "jobmanager"), ("TM", "taskmanager")):
         assert environment[f"FLINK_ENV_JAVA_OPTS_{short}"] == native.pop(f"env.java.opts.{name}")
@@ -114,6 +139,11 @@ def test_flink_is_set_as_without_containers():
     for key in GIVEN_BY_THE_IMAGE:
         native.pop(key)
     assert ours == {key: value.replace(" ", "") for key, value in native.items()}
+
+
+def _flink_properties() -> dict[str, str]:
+    text = Template(SERVICES["taskmanager"]["environment"]["FLINK_PROPERTIES"]).substitute(ENV)
+    return dict(line.split(": ", 1) for line in text.splitlines())
 
 
 def native_flink() -> dict[str, str]:
