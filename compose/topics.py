@@ -5,6 +5,7 @@ from __future__ import annotations
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from compose import broker
 from jobs import sql
 from settings import Settings
 
@@ -15,7 +16,7 @@ BANS = "bans"  # who is banned, for readers of the boards in Kafka
 
 def create(settings: Settings) -> None:
     """Create the topics that are not there yet."""
-    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    admin = KafkaAdminClient(**broker.connection(settings))
     try:
         known = set(admin.list_topics())
         missing = {name: options for name, options in _topics(settings).items() if name not in known}
@@ -63,7 +64,7 @@ def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
 
     Raises KafkaError when the broker does not take them.
     """
-    producer = KafkaProducer(bootstrap_servers=settings.brokers, acks="all")
+    producer = KafkaProducer(**broker.connection(settings), acks="all")
     try:
         gone = dict.fromkeys(_live_keys(settings, topic))
         sent = [producer.send(topic, key=key, value=value) for key, value in (gone | rows).items()]
@@ -74,7 +75,7 @@ def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
 
 
 def _live_keys(settings: Settings, topic: str) -> list[bytes]:
-    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
+    consumer = KafkaConsumer(**broker.connection(settings), enable_auto_commit=False)
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         consumer.assign(partitions)

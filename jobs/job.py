@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from compose import flink, postgres
+from compose import broker, flink, postgres
 from jobs import sql
 from settings import Settings
 
@@ -77,7 +77,10 @@ def define_tables(environment: TableEnvironment, sink: str, settings: Settings) 
     """Define what the metrics read from, and a table of the sink for each."""
     for statement in sql.sources(settings):
         environment.execute_sql(statement)
-    access = postgres.flink_access(settings) if sink == "postgres" else {"brokers": settings.brokers}
+    if sink == "postgres":
+        access = postgres.flink_access(settings)
+    else:
+        access = {"kafka_options": broker.table_options(settings)}
     for name in sql.TABLES:
         where = {"table": name} | ({} if sink == "postgres" else {"board_topic": sql.board_topic(name)})
         environment.execute_sql(

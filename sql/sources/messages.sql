@@ -39,7 +39,7 @@ CREATE TEMPORARY TABLE messages (
 ) WITH (
     'connector' = 'kafka',
     'topic' = '${topic}',
-    'properties.bootstrap.servers' = '${brokers}',
+    ${kafka_options}
     'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
     'scan.topic-partition-discovery.interval' = '30 s',
