@@ -33,7 +33,8 @@ def job_name(metric: str, sink: str) -> str:
 
 def table_environment(settings: Settings) -> TableEnvironment:
     """A TableEnvironment that submits to the JobManager named in the settings."""
-    os.environ.update(flink.environment(settings))
+    # Without this PyFlink opens a port, on every address, on which anybody may start workers for Python functions.
+    os.environ.update(flink.environment(settings) | {"_python_worker_execution_mode": "process"})
     from pyflink.common import Configuration
     from pyflink.table import EnvironmentSettings, TableEnvironment
 

@@ -64,7 +64,8 @@ def served(*names: str, **changed: str) -> Iterator[str]:
     """The address of the page over boards with these names, under these changed settings."""
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
-    environment = os.environ | {"LEADERBOARD_DASHBOARD_PORT": str(port)} | changed
+    own = {"LEADERBOARD_DASHBOARD_PORT": str(port), "LEADERBOARD_OIDC_PAGE_URL": address}
+    environment = os.environ | own | changed
     process = subprocess.Popen([sys.executable, "-m", "tests.dashboard.served", *names], env=environment, cwd=PROJECT)
     try:
         for attempt in Retrying(

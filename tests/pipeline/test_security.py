@@ -51,10 +51,14 @@ def family(settings: Settings) -> list[psutil.Process]:
     return [supervisor, *supervisor.children(recursive=True)]
 
 
-def listening(settings: Settings) -> dict[int, str]:
-    """Every TCP port that a process of ours listens on, with its address."""
-    connections = [each for process in family(settings) for each in process.net_connections("tcp")]
+def listening(processes: list[psutil.Process]) -> dict[int, str]:
+    """Every TCP port that these processes listen on, with its address."""
+    connections = [each for process in processes for each in process.net_connections("tcp")]
     return {each.laddr.port: each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+
+
+def open_to_others(found: dict[int, str]) -> dict[int, str]:
+    return {port: at for port, at in found.items() if not ip_address(at.removeprefix("::ffff:")).is_loopback}
 
 
 def shown(text: str, secrets: list[str]) -> bool:
@@ -67,19 +71,28 @@ def test_there_is_a_password_for_everybody(secrets):
 
 
 def test_every_service_listens_on_this_machine_only(running):
-    found = listening(running)
+    found = listening(family(running))
     ports = {"supervisor_port": running.supervisor_port}
     for service in services.services(running):
         ports |= service.ports
     assert set(ports.values()) <= set(found)
-    addresses = {port: ip_address(address.removeprefix("::ffff:")) for port, address in found.items()}
-    assert {port: str(address) for port, address in addresses.items() if not address.is_loopback} == {}
+    assert open_to_others(found) == {}
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/jars/upload"), ("GET", "/jars"), ("POST", "/jars/x/run")])
-def test_flink_takes_no_jars_over_http(running, method, path):
-    jar = {"jarfile": ("x.jar", b"PK")}
-    assert requests.request(method, f"http://{running.flink_rest}{path}", files=jar, timeout=10).status_code == 404
+def test_whoever_submits_a_job_listens_on_this_machine_only(running):
+    this = psutil.Process()  # with PyFlink's Java side as a child
+    found = listening([this, *(each for each in this.children(recursive=True) if each.name() == "java")])
+    assert found
+    assert open_to_others(found) == {}
+
+
+def test_flink_takes_no_jars_over_http(running):
+    jar = b"PK of somebody else"
+    url = f"http://{running.flink_rest}/jars"
+    assert requests.get(url, timeout=10).status_code == 404
+    assert requests.post(f"{url}/upload", timeout=10).status_code == 404
+    assert requests.post(f"{url}/upload", files={"jarfile": ("x.jar", jar)}, timeout=10).status_code == 400
+    assert [file for file in files(running.state / "data" / "flink") if jar in file.read_bytes()] == []
 
 
 def test_flink_shows_no_password(running, secrets):
