@@ -26,7 +26,7 @@ OLDEST = 14  # CREATE OR REPLACE TRIGGER
 DATABASE = "leaderboard"
 ADMIN, FLINK = "leaderboard_admin", "leaderboard_flink"
 READER, MODERATOR = "leaderboard_reader", "leaderboard_moderator"
-TLS_OPTIONS = {"sslmode", "sslrootcert"}  # of a connection string; libpq and JDBC understand them alike
+TLS_OPTIONS = ("sslmode", "sslrootcert")  # of a connection string; libpq and JDBC understand them alike
 # Flink's connections for each table and slot: those of a job that died end later than the next one begins.
 CONNECTIONS_PER_SLOT = 4
 
@@ -113,8 +113,7 @@ def flink_access(settings: Settings) -> dict[str, str]:
     parts = parse_dsn(_role_dsn(settings, FLINK, "postgres_flink"))
     host = f"{parts['host']}:{parts.get('port', '5432')}"
     options = "reWriteBatchedInserts=true&connectTimeout=5&socketTimeout=30&tcpKeepAlive=true"
-    for name in TLS_OPTIONS & parts.keys():
-        options += f"&{name}={quote(parts[name], safe='/')}"
+    options += "".join(f"&{name}={quote(parts[name], safe='/')}" for name in TLS_OPTIONS if name in parts)
     return {
         "jdbc_url": f"jdbc:postgresql://{host}/{parts['dbname']}?{options}",
         "jdbc_user": FLINK,
