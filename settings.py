@@ -50,6 +50,16 @@ class Settings:
     kafka_controller_port: int = _setting(9093, "port of that broker's KRaft controller")
     kafka_heap_mb: int = _setting(512, "heap of that broker in MB")
 
+    kafka_security_protocol: str = _setting(
+        "PLAINTEXT", "how to reach a broker of your own", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+    )
+    kafka_ca_file: str = _setting("", "PEM file of the authority that signed its certificate; empty = the system's")
+    kafka_sasl_mechanism: str = _setting(
+        "SCRAM-SHA-512", "how to log in there", ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    )
+    kafka_username: str = _setting("", "the login's name")
+    kafka_password_file: str = _setting("", "file that holds the login's password and nothing else")
+
     postgres_url: str = _setting("", "postgresql://admin:…@host:port/database of your own; empty = start one")
     postgres_port: int = _setting(5432, "port of the PostgreSQL that is started")
 
@@ -74,6 +84,15 @@ class Settings:
     generator_metrics_port: int = _setting(9109, "port of the metrics of the injector that run_all.sh starts; 0 = none")
     prometheus_port: int = _setting(9090, "port of Prometheus in the compose profile monitoring")
     grafana_port: int = _setting(3000, "port of Grafana in that profile")
+    dashboard_address: str = _setting("", "the address on which the dashboard listens; empty = bind_address")
+    page_without_login: str = _setting(
+        "no", "yes = whoever reaches the page from another machine may read it", ("no", "yes")
+    )
+    oidc_metadata_url: str = _setting("", "https://…/.well-known/openid-configuration of who logs people in")
+    oidc_client_id: str = _setting("", "the page's name there")
+    oidc_client_secret_file: str = _setting("", "file that holds the page's secret there and nothing else")
+    oidc_page_url: str = _setting("", "https://… of the page as browsers see it")
+    oidc_allowed: str = _setting("", "who may read the page: ada@example.org,@example.com; empty = all who log in")
     rate_per_second: float = _setting(50.0, "events per second of the injector that run_all.sh starts")
 
     @property
@@ -85,6 +104,16 @@ class Settings:
     def brokers(self) -> str:
         """host:port[,…] of the Kafka brokers in use."""
         return self.kafka_brokers or f"{self.bind_address}:{self.kafka_port}"
+
+    @property
+    def has_kafka_login(self) -> bool:
+        """Whether the Kafka brokers ask who is there."""
+        return self.kafka_security_protocol.startswith("SASL_")
+
+    @property
+    def page_address(self) -> str:
+        """The address on which the dashboard listens."""
+        return self.dashboard_address or self.bind_address
 
     @property
     def flink_rest(self) -> str:
@@ -113,6 +142,10 @@ def read(environment: Mapping[str, str]) -> Settings:
     settings = Settings(**values)
     if settings.streak_slide_seconds not in (1, 2, 5, 10):
         raise SettingError("LEADERBOARD_STREAK_SLIDE_SECONDS must be 1, 2, 5 or 10, a divisor of 10")
+    if settings.kafka_security_protocol != "PLAINTEXT" and not settings.kafka_brokers:
+        raise SettingError("LEADERBOARD_KAFKA_SECURITY_PROTOCOL is for a broker of your own: LEADERBOARD_KAFKA_BROKERS")
+    if settings.has_kafka_login and not (settings.kafka_username and settings.kafka_password_file):
+        raise SettingError("a login to Kafka needs LEADERBOARD_KAFKA_USERNAME and LEADERBOARD_KAFKA_PASSWORD_FILE")
     return settings
 
 

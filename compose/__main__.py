@@ -83,7 +83,7 @@ def describe() -> None:
     print(
         f"""
 The leaderboard runs.
-  Dashboard       http://{settings.bind_address}:{settings.dashboard_port}
+  Dashboard       http://{settings.page_address}:{settings.dashboard_port}
   Flink's page    http://{settings.flink_rest}
   Kafka           {settings.brokers}, events in topic {settings.topic}
   Metrics         http://{settings.bind_address}:{settings.monitor_port}/metrics

@@ -19,6 +19,7 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import CoordinatorNotAvailableError
 from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
+from compose import broker
 from jobs import job
 from jobs.job import JobError
 from settings import Settings
@@ -174,7 +175,7 @@ def end(settings: Settings, topic: str) -> int:
 @contextmanager
 def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     options = {"bootstrap_timeout_ms": ANSWER_MILLIS, "request_timeout_ms": ANSWER_MILLIS}
-    with closing(KafkaAdminClient(bootstrap_servers=settings.brokers, **options)) as admin:
+    with closing(KafkaAdminClient(**broker.connection(settings), **options)) as admin:
         yield admin
 
 

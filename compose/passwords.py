@@ -7,7 +7,15 @@ import os
 import secrets
 from pathlib import Path
 
-NAMES = ("postgres_admin", "postgres_flink", "postgres_reader", "postgres_moderator", "supervisor", "grafana")
+NAMES = (
+    "postgres_admin",
+    "postgres_flink",
+    "postgres_reader",
+    "postgres_moderator",
+    "supervisor",
+    "grafana",
+    "page_cookie",
+)
 
 
 def passwords(state: Path) -> dict[str, str]:
@@ -23,7 +31,12 @@ def passwords(state: Path) -> dict[str, str]:
     missing = [name for name in NAMES if name not in known]
     if missing:
         known |= {name: secrets.token_urlsafe(24) for name in missing}
-        state.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(known, file, indent=2)
+        write_secret(path, json.dumps(known, indent=2))
     return known
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg2
-from psycopg2.extensions import connection, make_dsn, parse_dsn
+from psycopg2.extensions import connection, encrypt_password, make_dsn, parse_dsn
 
 from compose.errors import SetupError
 from compose.passwords import passwords
@@ -25,6 +26,9 @@ OLDEST = 14  # CREATE OR REPLACE TRIGGER
 DATABASE = "leaderboard"
 ADMIN, FLINK = "leaderboard_admin", "leaderboard_flink"
 READER, MODERATOR = "leaderboard_reader", "leaderboard_moderator"
+TLS_OPTIONS = ("sslmode", "sslrootcert")  # of a connection string; libpq and JDBC understand them alike
+# Flink's connections for each table and slot: those of a job that died end later than the next one begins.
+CONNECTIONS_PER_SLOT = 4
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,6 @@ def make_cluster(settings: Settings, password: str) -> None:
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(password)
         file.flush()
-        os.chmod(file.name, 0o644 if os.geteuid() == 0 else 0o600)
         command = [programs().folder / "initdb", "-D", folder, "-U", ADMIN, f"--pwfile={file.name}"]
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
         done = subprocess.run([*as_unprivileged(), *command, *options], capture_output=True, text=True, cwd="/")
@@ -115,8 +118,7 @@ def flink_access(settings: Settings) -> dict[str, str]:
     parts = parse_dsn(_role_dsn(settings, FLINK, "postgres_flink"))
     host = f"{parts['host']}:{parts.get('port', '5432')}"
     options = "reWriteBatchedInserts=true&connectTimeout=5&socketTimeout=30&tcpKeepAlive=true"
-    if "sslmode" in parts:
-        options += f"&sslmode={parts['sslmode']}"
+    options += "".join(f"&{name}={quote(parts[name], safe='/')}" for name in TLS_OPTIONS if name in parts)
     return {
         "jdbc_url": f"jdbc:postgresql://{host}/{parts['dbname']}?{options}",
         "jdbc_user": FLINK,
@@ -155,15 +157,15 @@ def create(settings: Settings) -> None:
     secret = passwords(settings.state)
     roles = {"flink_role": FLINK, "reader_role": READER, "moderator_role": MODERATOR}
     with connect(owner_dsn(settings)) as db, db.cursor() as cursor:
-        cursor.execute(
-            sql.read(
-                "postgres/roles.sql",
-                **roles,
-                flink_password=secret["postgres_flink"],
-                reader_password=secret["postgres_reader"],
-                moderator_password=secret["postgres_moderator"],
-            )
-        )
+        # Only their hashes: the server writes a statement that fails into its log.
+        hashes = {
+            f"{name}_password": encrypt_password(secret[f"postgres_{name}"], role, cursor, "scram-sha-256")
+            for name, role in (("flink", FLINK), ("reader", READER), ("moderator", MODERATOR))
+        }
+        connections = CONNECTIONS_PER_SLOT * len(sql.TABLES) * settings.parallelism
+        cursor.execute(sql.read("postgres/roles.sql", **roles, **hashes, flink_connections=connections))
+        if not settings.postgres_url:
+            cursor.execute(sql.read("postgres/database.sql", database=DATABASE, **roles))
         cursor.execute(sql.read("postgres/moderation.sql", **roles))
         for name in sql.TABLES:
             columns = sql.columns(name).replace("STRING", "TEXT")

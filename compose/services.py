@@ -19,10 +19,11 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from compose import flink, postgres
+from compose import broker, flink, postgres
 from compose.errors import SetupError
 from compose.java import java_home
 from compose.passwords import passwords
+from dashboard import login
 from settings import PROJECT, Settings
 
 NATIVE = Path(__file__).parent / "native"
@@ -103,7 +104,7 @@ def _kafka(settings: Settings) -> Service:
         "kafka",
         _java(settings, "kafka", settings.kafka_heap_mb, "kafka.Kafka", config),
         {"kafka_port": settings.kafka_port, "kafka_controller_port": settings.kafka_controller_port},
-        lambda: KafkaAdminClient(bootstrap_servers=settings.brokers, bootstrap_timeout_ms=2000).close(),
+        lambda: KafkaAdminClient(**broker.connection(settings), bootstrap_timeout_ms=2000).close(),
     )
 
 
@@ -146,18 +147,10 @@ def _generator(settings: Settings) -> Service:
 
 
 def _dashboard(settings: Settings) -> Service:
-    options = {
-        "server.address": settings.bind_address,
-        "server.port": settings.dashboard_port,
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-    }
-    words = [f"--{name}={value}" for name, value in options.items()]
-    page = f"http://{settings.bind_address}:{settings.dashboard_port}/_stcore/health"
+    page = f"http://{settings.page_address}:{settings.dashboard_port}/_stcore/health"
     return Service(
         "dashboard",
-        [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", *words],
+        [sys.executable, "-m", "dashboard"],
         {"dashboard_port": settings.dashboard_port},
         lambda: requests.get(page, timeout=2).raise_for_status(),
     )
@@ -187,7 +180,8 @@ def check(settings: Settings) -> None:
     """Raise SetupError when the supervisor runs already, a port is taken or the disk is nearly full."""
     if is_up(settings):
         raise SetupError("it is running already")
-    settings.state.mkdir(parents=True, exist_ok=True)
+    login.check(settings)
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     free = shutil.disk_usage(settings.state).free // 2**20
     if free < FREE_DISK_MB:
         raise SetupError(f"only {free} MB are free at {settings.state}; {FREE_DISK_MB} MB are needed. Make room there.")

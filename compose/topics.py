@@ -8,6 +8,7 @@ import time
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from compose import broker
 from jobs import sql
 from settings import Settings
 
@@ -17,7 +18,7 @@ BANS = "bans"  # who is banned, for readers of the boards in Kafka
 
 def create(settings: Settings) -> None:
     """Create the topics that are not there yet."""
-    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    admin = KafkaAdminClient(**broker.connection(settings))
     try:
         known = set(admin.list_topics())
         missing = {name: options for name, options in _topics(settings).items() if name not in known}
@@ -64,7 +65,7 @@ def clear(settings: Settings, names: list[str], since: int = 0) -> None:
 
 def complete_since(settings: Settings) -> int:
     """The time in epoch milliseconds since when the topic holds every event; 0 when it has lost none."""
-    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
+    consumer = KafkaConsumer(**broker.connection(settings), enable_auto_commit=False)
     try:
         partitions = [TopicPartition(settings.topic, n) for n in consumer.partitions_for_topic(settings.topic) or ()]
         starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
@@ -85,7 +86,7 @@ def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
 
     Raises KafkaError when the broker does not take them.
     """
-    producer = KafkaProducer(bootstrap_servers=settings.brokers, acks="all")
+    producer = KafkaProducer(**broker.connection(settings), acks="all")
     try:
         gone = dict.fromkeys(_live_rows(settings, topic))
         sent = [producer.send(topic, key=key, value=value) for key, value in (gone | rows).items()]
@@ -96,7 +97,7 @@ def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
 
 
 def _live_rows(settings: Settings, topic: str) -> dict[bytes, bytes]:
-    consumer = KafkaConsumer(bootstrap_servers=settings.brokers, enable_auto_commit=False)
+    consumer = KafkaConsumer(**broker.connection(settings), enable_auto_commit=False)
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         consumer.assign(partitions)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import boards
+from dashboard import boards, login
 from dashboard.boards import Boards, BoardsUnavailable, Row
 from jobs import job
 from settings import settings
@@ -73,6 +73,8 @@ PANELS = {
 def main() -> None:
     st.set_page_config("Live leaderboards", "🏆", layout="wide")
     st.html(_style())
+    if settings.oidc_metadata_url and not _is_let_in():
+        return
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title("Live leaderboards", anchor=False)
         sink = _choose("sink", SINKS, _sink_in_use() or settings.sink, SINKS.get)
@@ -81,6 +83,19 @@ def main() -> None:
         is_paused = st.toggle("Pause", key="paused")
     st.query_params.from_dict({"sink": sink, "top": top} | ({"paused": "yes"} if is_paused else {}))
     show(sink, top, is_paused)
+
+
+def _is_let_in() -> bool:
+    """Whether a reader has logged in and may read; says what to do otherwise."""
+    if not st.user.is_logged_in:
+        st.title("Live leaderboards", anchor=False)
+        st.button("Log in", on_click=st.login)
+        return False
+    if not login.is_allowed(settings, st.user):
+        st.error(f"{_plain(str(st.user.get('email', 'You')))} may not read this page.", icon=":material/lock:")
+        st.button("Log out", on_click=st.logout)
+        return False
+    return True
 
 
 def _choose(name: str, options: Iterable, default: Any, text: Callable[[Any], str]) -> Any:

@@ -20,7 +20,7 @@ from kafka import KafkaConsumer, TopicPartition
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 from psycopg2.pool import PoolError, ThreadedConnectionPool
 
-from compose import postgres
+from compose import broker, postgres
 from jobs import sql
 from settings import Settings
 
@@ -236,7 +236,7 @@ class KafkaFold:
     def _follow(self) -> None:
         millis = BROKER_SECONDS * 1000
         consumer = KafkaConsumer(
-            bootstrap_servers=self._settings.brokers,
+            **broker.connection(self._settings),
             enable_auto_commit=False,
             auto_offset_reset="none",  # records went away under the reader: start over
             request_timeout_ms=millis,

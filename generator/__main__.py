@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
+from compose.errors import SetupError
 from generator.game import Game
 from generator.run import Options, run_all
 from generator.stop import Stop
@@ -27,7 +28,7 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of --output print has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except (OSError, SetupError) as error:
         print(f"generator: {error}", file=sys.stderr)
         return 1
 

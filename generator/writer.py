@@ -14,7 +14,9 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.producer.future import FutureRecordMetadata
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, wait_fixed
 
+from compose import broker
 from generator.events import Record
+from settings import settings
 
 MAX_PENDING = 50_000  # records without acknowledgement, about 100 MB; the producer itself has no bound
 SETTLE_EVERY = 500  # records; asking more often costs time, less often memory
@@ -138,7 +140,8 @@ class KafkaWriter:
         return True
 
     def _connect(self) -> KafkaProducer:
-        producer = KafkaProducer(bootstrap_servers=self._brokers.split(","), **PRODUCER)
+        where = broker.connection(settings) | {"bootstrap_servers": self._brokers.split(",")}
+        producer = KafkaProducer(**where, **PRODUCER)
         try:
             producer.partitions_for(self._topic)
         except KafkaError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from compose import flink, postgres
+from compose import broker, flink, postgres
 from jobs import sql
 from settings import Settings
 
@@ -40,6 +40,8 @@ def group(title: str) -> str:
 
 def table_environment(settings: Settings, is_application: bool = False) -> TableEnvironment:
     """A TableEnvironment that submits to the JobManager named in the settings; an application's, to its own."""
+    # Without this PyFlink opens a port, on every address, on which anybody may start workers for Python functions.
+    os.environ.update({"_python_worker_execution_mode": "process"})
     if not is_application:
         os.environ.update(flink.environment(settings))
     from pyflink.common import Configuration
@@ -94,7 +96,10 @@ def define_tables(environment: TableEnvironment, sink: str, settings: Settings, 
     """Define what the metrics read from, as this consumer group, and a table of the sink for each."""
     for statement in sql.sources(settings, group):
         environment.execute_sql(statement)
-    access = postgres.flink_access(settings) if sink == "postgres" else {"brokers": settings.brokers}
+    if sink == "postgres":
+        access = postgres.flink_access(settings)
+    else:
+        access = {"kafka_options": broker.table_options(settings)}
     for name in sql.TABLES:
         where = {"table": name} | ({} if sink == "postgres" else {"board_topic": sql.board_topic(name)})
         environment.execute_sql(

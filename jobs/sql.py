@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from itertools import chain
 from string import Template
 
+from compose import broker
 from settings import PROJECT, Settings
 
 # The job of each board, with the tables it writes. What is left out of the boards is seen on the
@@ -82,7 +83,7 @@ def sources(settings: Settings, group: str) -> list[str]:
     """Statements that define what the metrics select from; the job commits its offsets to this consumer group."""
     millis = settings.max_late_hours * 3_600_000
     return [
-        read("sources/messages.sql", topic=settings.topic, brokers=settings.brokers, group=group),
+        read("sources/messages.sql", topic=settings.topic, group=group, kafka_options=broker.table_options(settings)),
         read("sources/read_events.sql", max_late_millis=millis, blanks=BLANKS),
         read("sources/valid_events.sql", season_start=season_start(settings.season)),
         read("sources/accepted_events.sql")

@@ -16,15 +16,15 @@ find_python() {
         "Install one (for example: apt-get install python3 python3-venv) and run this again."
 }
 
-# Installs once, and again when requirements.txt changes.
+# Installs once, and again when requirements.lock changes. Only packages whose hashes stand there.
 prepare_venv() {
     local wanted python
-    wanted="$(cksum <requirements.txt)"
+    wanted="$(cksum <requirements.lock)"
     if [ "$(cat .venv/installed 2>/dev/null)" != "$wanted" ]; then
         python="$(find_python)"
         say "Installing Python packages into .venv"
         "$python" -m venv .venv || fail "Could not create .venv with $python; see the message above."
-        .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt ||
+        .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock ||
             fail "Could not install the Python packages. Check the network (or its proxy) and the free space, and run this again."
         echo "$wanted" >.venv/installed
     fi

@@ -17,7 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 import settings as settings_module
-from compose import services
+from compose import broker, services
 from dashboard.boards import BoardsUnavailable
 from settings import PREFIX, PROJECT, Settings
 from tests.oracle import Record
@@ -68,7 +68,7 @@ class Stack:
             return sum(consumer.end_offsets(consumer.assignment()).values())
 
     def _consumer(self) -> KafkaConsumer:
-        made = KafkaConsumer(bootstrap_servers=self.settings.brokers, enable_auto_commit=False)
+        made = KafkaConsumer(**broker.connection(self.settings), enable_auto_commit=False)
         numbers = range(self.settings.topic_partitions)
         made.assign([TopicPartition(self.settings.topic, number) for number in numbers])
         made.seek_to_beginning()

@@ -1,7 +1,7 @@
 -- Flink writes its tables and nothing else; the dashboard reads the views and
 -- nothing else; the moderator adds decisions and nothing else. Views run with
 -- their owner's rights, so no role needs another's schema. Statements and
--- forgotten transactions end by themselves.
+-- forgotten transactions end by themselves, and no role takes all connections.
 DO $$$$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${flink_role}') THEN
@@ -15,14 +15,16 @@ BEGIN
     END IF;
 END
 $$$$;
-ALTER ROLE ${flink_role} PASSWORD '${flink_password}';
-ALTER ROLE ${reader_role} PASSWORD '${reader_password}';
-ALTER ROLE ${moderator_role} PASSWORD '${moderator_password}';
+ALTER ROLE ${flink_role} PASSWORD '${flink_password}' CONNECTION LIMIT ${flink_connections};
+ALTER ROLE ${reader_role} PASSWORD '${reader_password}' CONNECTION LIMIT 20;
+ALTER ROLE ${moderator_role} PASSWORD '${moderator_password}' CONNECTION LIMIT 5;
 ALTER ROLE ${flink_role} SET statement_timeout = '30s';
 ALTER ROLE ${reader_role} SET statement_timeout = '5s';
 ALTER ROLE ${moderator_role} SET statement_timeout = '5s';
-ALTER ROLE ${reader_role} SET default_transaction_read_only = on;
+ALTER ROLE ${flink_role} SET idle_in_transaction_session_timeout = '30s';
 ALTER ROLE ${reader_role} SET idle_in_transaction_session_timeout = '10s';
+ALTER ROLE ${moderator_role} SET idle_in_transaction_session_timeout = '10s';
+ALTER ROLE ${reader_role} SET default_transaction_read_only = on;
 CREATE SCHEMA IF NOT EXISTS flink;
 CREATE SCHEMA IF NOT EXISTS leaderboard;
 CREATE SCHEMA IF NOT EXISTS moderation;

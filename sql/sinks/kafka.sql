@@ -4,7 +4,7 @@ ${columns} NOT ENFORCED
 ) WITH (
     'connector' = 'upsert-kafka',
     'topic' = '${board_topic}',
-    'properties.bootstrap.servers' = '${brokers}',
+    ${kafka_options}
     'key.format' = 'json',
     'value.format' = 'json',
     'sink.buffer-flush.interval' = '${sink_flush_millis} ms',

@@ -42,7 +42,7 @@ CREATE TEMPORARY TABLE messages (
 ) WITH (
     'connector' = 'kafka',
     'topic' = '${topic}',
-    'properties.bootstrap.servers' = '${brokers}',
+    ${kafka_options}
     'properties.group.id' = '${group}',
     'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',

@@ -30,7 +30,9 @@ NAMES = {PREFIX + name.upper(): str(default) for name, default, _ in SETTINGS}
 FIXED = {
     "state_folder", "bind_address", "kafka_brokers", "postgres_url", "flink_rest_address", "kafka_controller_port",
     "zookeeper_port", "supervisor_port", "flink_rpc_port", "flink_blob_port", "flink_taskmanager_port",
-    "flink_data_port",
+    "flink_data_port", "kafka_security_protocol", "kafka_ca_file", "kafka_sasl_mechanism", "kafka_username",
+    "kafka_password_file", "dashboard_address", "page_without_login", "oidc_metadata_url", "oidc_client_id",
+    "oidc_client_secret_file", "oidc_page_url", "oidc_allowed",
 }  # fmt: skip
 
 # By its defaults, or by JOB_MANAGER_RPC_ADDRESS.

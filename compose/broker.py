@@ -1,0 +1,72 @@
+"""How every client reaches Kafka: ours, which is open on this machine, or a remote one with TLS and a login."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compose.errors import SetupError
+from compose.passwords import write_secret
+from settings import Settings
+
+# Flink's connector brings a Kafka client of its own, under a name of its own.
+COMMON = "org.apache.flink.kafka.shaded.org.apache.kafka.common"
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Arguments of every client of kafka-python. Raises SetupError when the password file cannot be read."""
+    made: dict[str, Any] = {
+        "bootstrap_servers": settings.brokers.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_ca_file:
+        made["ssl_cafile"] = settings.kafka_ca_file
+    if settings.has_kafka_login:
+        made |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": _password(settings),
+        }
+    return made
+
+
+def table_options(settings: Settings) -> str:
+    """The lines of a Kafka table's WITH that say how to reach the broker.
+
+    They name the file from which Flink's client reads the login: an option's value may show up anywhere in Flink.
+    Raises SetupError when the password file cannot be read.
+    """
+    options = {"bootstrap.servers": settings.brokers}
+    if settings.kafka_security_protocol != "PLAINTEXT":
+        options["security.protocol"] = settings.kafka_security_protocol
+    if settings.kafka_ca_file:
+        options |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": settings.kafka_ca_file}
+    if settings.has_kafka_login:
+        options |= {
+            "sasl.mechanism": settings.kafka_sasl_mechanism,
+            "sasl.jaas.config": f"${{file:{_write_login(settings)}:login}}",
+            "config.providers": "file",
+            "config.providers.file.class": f"{COMMON}.config.provider.FileConfigProvider",
+        }
+    return "\n    ".join(f"'properties.{name}' = '{value}'," for name, value in options.items())
+
+
+def _write_login(settings: Settings) -> Path:
+    kind = "plain.Plain" if settings.kafka_sasl_mechanism == "PLAIN" else "scram.Scram"
+    name, password = map(_quoted, (settings.kafka_username, _password(settings)))
+    login = f"{COMMON}.security.{kind}LoginModule required username={name} password={password};"
+    path = settings.state / "conf" / "kafka_login.properties"
+    write_secret(path, "login=" + login.replace("\\", r"\\") + "\n")
+    return path
+
+
+def _quoted(text: str) -> str:
+    """As JAAS reads it; the file's own format wants every backslash twice once more."""
+    return '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
+
+
+def _password(settings: Settings) -> str:
+    try:
+        return Path(settings.kafka_password_file).read_text().rstrip("\r\n")
+    except OSError as error:
+        raise SetupError(f"LEADERBOARD_KAFKA_PASSWORD_FILE cannot be read: {error}") from None

@@ -1,0 +1,76 @@
+"""Serves the page: python -m dashboard. With headers that keep a browser from asking anybody else."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+
+from compose.errors import SetupError
+from dashboard import login
+from settings import PROJECT, settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# The one inline script in Streamlit's index.html.
+INLINE_SCRIPT = "'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='"
+
+CONTENT = {
+    "default-src": "'self'",
+    "script-src": f"'self' {INLINE_SCRIPT}",
+    "style-src": "'self' 'unsafe-inline'",  # Streamlit writes its styles into the page
+    "img-src": "'self' data: blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self'",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in CONTENT.items()),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class SecurityHeaders:
+    """Adds HEADERS to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def main() -> None:
+    """Serve until a signal ends it. Raises SystemExit with a message when others could read it unasked."""
+    try:
+        login.check(settings)
+        secrets = login.secrets(settings)
+    except SetupError as error:
+        sys.exit(f"dashboard: {error}")
+    options = {
+        "server.address": settings.page_address,
+        "server.port": settings.dashboard_port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": False,
+    }
+    app = st.App(PROJECT / "dashboard" / "app.py", secrets=secrets, middleware=[Middleware(SecurityHeaders)])
+    app.run(config=options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Who may read the page: everybody on this machine, or those whom an OpenID Connect provider knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from compose.errors import SetupError
+from compose.passwords import passwords
+from settings import Settings
+
+CALLBACK = "oauth2callback"  # Streamlit's own path
+
+
+def check(settings: Settings) -> None:
+    """Raise SetupError when others could open the page without a login and nobody has said that they may."""
+    if settings.oidc_metadata_url:
+        needed = ("oidc_client_id", "oidc_client_secret_file", "oidc_page_url")
+        missing = [f"LEADERBOARD_{name.upper()}" for name in needed if not getattr(settings, name)]
+        if missing:
+            raise SetupError(f"the login to the page needs {', '.join(missing)} too")
+    elif not _is_loopback(settings.page_address) and settings.page_without_login == "no":
+        raise SetupError(
+            f"The page would be open to everybody who reaches {settings.page_address}. Set up a login "
+            "(LEADERBOARD_OIDC_METADATA_URL, see the README), or say that it is meant so: "
+            "LEADERBOARD_PAGE_WITHOUT_LOGIN=yes."
+        )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def secrets(settings: Settings) -> dict[str, Any]:
+    """What Streamlit's login wants to know; empty when there is none. Raises SetupError without the client's secret."""
+    if not settings.oidc_metadata_url:
+        return {}
+    try:
+        client_secret = Path(settings.oidc_client_secret_file).read_text().strip()
+    except OSError as error:
+        raise SetupError(f"LEADERBOARD_OIDC_CLIENT_SECRET_FILE cannot be read: {error}") from None
+    return {
+        "auth": {
+            "server_metadata_url": settings.oidc_metadata_url,
+            "client_id": settings.oidc_client_id,
+            "client_secret": client_secret,
+            "redirect_uri": f"{settings.oidc_page_url.rstrip('/')}/{CALLBACK}",
+            "cookie_secret": passwords(settings.state)["page_cookie"],
+        }
+    }
+
+
+def is_allowed(settings: Settings, user: Mapping[str, Any]) -> bool:
+    """Whether somebody whom the provider knows may read the page, by an address that the provider has verified."""
+    allowed = {each.strip().lower() for each in settings.oidc_allowed.split(",") if each.strip()}
+    if not allowed:
+        return True
+    email = str(user.get("email", "")).lower()
+    is_verified = user.get("email_verified") is True
+    return is_verified and bool({email, "@" + email.rpartition("@")[2]} & allowed)

@@ -1,0 +1,182 @@
+"""A real browser at the page asks nobody else for anything, whatever players call themselves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from settings import PROJECT
+from tests.conftest import free_ports
+
+NAMES = [
+    "![x]({evil}/markdown.png)",
+    "<img src={evil}/element.png>",
+    "<script src={evil}/script.js></script>",
+    "[x]({evil}/link)",
+    "<style>@import '{evil}/style.css'</style>",
+    "{evil}/plain.png",
+]
+
+
+class Evil(ThreadingHTTPServer):
+    """Another site: remembers what it is asked for, and shows the page at `framed` in a frame."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.asked: list[str] = []
+        self.framed = ""
+        self.address = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(f"<h1>Free points</h1><iframe src='{self.server.framed}'></iframe>".encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def evil() -> Iterator[Evil]:
+    with Evil() as made:
+        Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+@contextmanager
+def served(*names: str, **changed: str) -> Iterator[str]:
+    """The address of the page over boards with these names, under these changed settings."""
+    (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    own = {"LEADERBOARD_DASHBOARD_PORT": str(port), "LEADERBOARD_OIDC_PAGE_URL": address}
+    environment = os.environ | own | changed
+    process = subprocess.Popen([sys.executable, "-m", "tests.dashboard.served", *names], env=environment, cwd=PROJECT)
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(0.2), stop=stop_after_delay(60)
+        ):
+            with attempt:
+                requests.get(f"{address}/_stcore/health", timeout=2).raise_for_status()
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def address(evil: Evil) -> Iterator[str]:
+    with served(*(name.format(evil=evil.address) for name in NAMES)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "The page is tested in Chromium: install it with the system's package manager."
+    with sync_playwright() as playwright:
+        # No sandbox, because root has none; no background networking, because it is not what is tested.
+        made = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, address: str) -> Page:
+    """A browser's page that shows the boards."""
+    made = browser.new_page()
+    made.goto(address)
+    await_boards(made)
+    return made
+
+
+def await_boards(page: Page) -> None:
+    page.get_by_text("LIVE", exact=True).wait_for(timeout=60_000)
+    page.locator("[data-testid=stVegaLiteChart] svg").nth(3).wait_for(timeout=60_000)
+
+
+def test_names_make_no_request_and_run_nothing(browser, address, evil):
+    evil.asked.clear()
+    asked, errors = [], []
+    made = browser.new_page()
+    made.on("request", lambda request: asked.append(request.url))
+    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    made.goto(address)
+    await_boards(made)
+    made.wait_for_load_state("networkidle")
+    made.close()
+    own = (address, "data:", "blob:")
+    assert len(asked) > 10
+    assert [url for url in asked if not url.startswith(own)] == []
+    assert evil.asked == []
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("attempt", "directive"),
+    [
+        ("fetch(evil).catch(() => 0)", "connect-src"),
+        ("new WebSocket(evil.replace('http', 'ws'))", "connect-src"),
+        ("navigator.sendBeacon(evil)", "connect-src"),
+        ("document.body.append(Object.assign(new Image(), {src: evil}))", "img-src"),
+        ("document.body.append(Object.assign(document.createElement('script'), {src: evil}))", "script-src-elem"),
+        ("document.body.append(Object.assign(document.createElement('script'), {text: '1'}))", "script-src-elem"),
+        ("document.body.setAttribute('onclick', '1'); document.body.click()", "script-src-attr"),
+        ("document.body.append(Object.assign(document.createElement('iframe'), {src: evil}))", "frame-src"),
+        ("document.fonts.load('1em evil', document.fonts.add(new FontFace('evil', `url(${evil})`)))", "font-src"),
+    ],
+)
+def test_what_got_in_all_the_same_is_refused_by_the_browser(page, evil, attempt, directive):
+    evil.asked.clear()
+    refused = f"""evil => new Promise((tell, fail) => {{
+        document.addEventListener('securitypolicyviolation', event => tell(event.effectiveDirective), {{once: true}})
+        setTimeout(() => fail('nothing was refused'), 10000)
+        {attempt}
+    }})"""
+    assert page.evaluate(refused, evil.address) == directive
+    assert evil.asked == []
+
+
+def test_another_site_cannot_frame_the_page(browser, address, evil):
+    evil.framed = address
+    made = browser.new_page()
+    refused = []
+    made.on("console", lambda message: refused.append(message.text) if "frame-ancestors" in message.text else None)
+    made.goto(evil.address)
+    assert refused
+    assert not made.frames[1].get_by_text("Live leaderboards").count()
+    made.close()
+
+
+def test_every_answer_has_the_headers(address):
+    for path in ("/", "/_stcore/health", "/static/nothing.js", "/a/b"):
+        headers = requests.get(address + path, timeout=5).headers
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_the_policy_names_no_other_site():
+    from dashboard.__main__ import CONTENT
+
+    words = {word for value in CONTENT.values() for word in value.split()}
+    assert {word for word in words if not word.startswith("'")} == {"data:", "blob:"}
+    assert "'unsafe-eval'" not in words
+    assert "'unsafe-inline'" not in CONTENT["script-src"]

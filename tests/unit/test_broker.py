@@ -1,0 +1,85 @@
+"""How clients are told to reach Kafka: the login's password is in a file, never in a table's options."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from compose import broker, postgres
+from compose.errors import SetupError
+from settings import SettingError, Settings, read
+
+PASSWORD = 'a "b" \\c'
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Settings:
+    secret = tmp_path / "secret"
+    secret.write_text(PASSWORD + "\n")
+    return Settings(
+        state_folder=str(tmp_path),
+        kafka_brokers="one:9093,two:9093",
+        kafka_security_protocol="SASL_SSL",
+        kafka_username="ada",
+        kafka_password_file=str(secret),
+        kafka_ca_file="/ca.pem",
+    )
+
+
+def test_our_own_broker_is_reached_by_its_address_alone():
+    assert broker.table_options(Settings()) == "'properties.bootstrap.servers' = '127.0.0.1:9092',"
+    assert broker.connection(Settings()) == {
+        "bootstrap_servers": ["127.0.0.1:9092"],
+        "security_protocol": "PLAINTEXT",
+    }
+
+
+def test_python_clients_log_in(remote):
+    assert broker.connection(remote) == {
+        "bootstrap_servers": ["one:9093", "two:9093"],
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": "/ca.pem",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "ada",
+        "sasl_plain_password": PASSWORD,
+    }
+
+
+def test_flink_reads_the_login_from_a_file_of_its_owner(remote):
+    options = broker.table_options(remote)
+    file = remote.state / "conf" / "kafka_login.properties"
+    assert f"'properties.sasl.jaas.config' = '${{file:{file}:login}}'," in options
+    assert "'properties.ssl.truststore.location' = '/ca.pem'," in options
+    assert "ada" not in options
+    assert "\\c" not in options
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    # Java's properties take one backslash of two, JAAS one of the two that are left.
+    assert file.read_text().endswith(r'username="ada" password="a \\"b\\" \\\\c";' + "\n")
+
+
+def test_a_password_file_that_is_not_there_is_named_with_its_setting(remote, tmp_path):
+    (tmp_path / "secret").unlink()
+    with pytest.raises(SetupError, match="LEADERBOARD_KAFKA_PASSWORD_FILE"):
+        broker.connection(remote)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"KAFKA_SECURITY_PROTOCOL": "SSL"}, "KAFKA_BROKERS"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_BROKERS": "a:1"}, "KAFKA_USERNAME"),
+        ({"KAFKA_SASL_MECHANISM": "GSSAPI"}, "KAFKA_SASL_MECHANISM"),
+    ],
+)
+def test_half_a_login_is_refused_by_what_is_missing(given, named):
+    with pytest.raises(SettingError, match=f"LEADERBOARD_{named}"):
+        read({f"LEADERBOARD_{name}": value for name, value in given.items()})
+
+
+def test_a_databases_tls_reaches_flink_too(tmp_path):
+    url = "postgresql://admin@db:5433/boards?sslmode=verify-full&sslrootcert=/of us/ca.pem&connect_timeout=5"
+    access = postgres.flink_access(Settings(state_folder=str(tmp_path), postgres_url=url))
+    assert access["jdbc_url"].startswith("jdbc:postgresql://db:5433/boards?")
+    assert {"sslmode=verify-full", "sslrootcert=/of%20us/ca.pem"} <= set(access["jdbc_url"].split("&"))
