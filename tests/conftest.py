@@ -104,7 +104,7 @@ def environment_for(state: Path) -> dict[str, str]:
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     chosen = {
         "state_folder": state,
-        "flink_taskmanager_memory_mb": 2048,
+        "flink_taskmanager_memory_mb": 4096,  # ten minutes of event ids at the tests' rates
         "checkpoint_seconds": 2,
         **ports,
     }

@@ -161,7 +161,8 @@ def test_a_pod_is_given_the_passwords_that_it_needs_as_the_files_that_are_read(n
     pod = pods()[name]
     (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["secretName"] == "passwords"
-    assert all(item["key"] == item["path"] and item["key"] in passwords.NAMES for item in secret["items"])
+    known = {*passwords.NAMES, "oidc_client_secret"}
+    assert all(item["key"] == item["path"] and item["key"] in known for item in secret["items"])
     (mount,) = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "passwords"]
     assert mount["mountPath"] == str(WORKDIR / Settings().state.relative_to(PROJECT) / "passwords")
 
