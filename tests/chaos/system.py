@@ -150,6 +150,8 @@ def under_load(stack: Stack, sink: str, rate_per_second: int, seed: int) -> Iter
             yield system
         finally:
             injector.kill()
+            for job_id in job.running(stack.settings).values():
+                job.cancel(stack.settings, job_id)
 
 
 def _sent(options: Sequence[str], count: int) -> list[bytes]:

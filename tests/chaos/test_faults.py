@@ -54,10 +54,19 @@ def test_nothing_was_lost_or_counted_twice(under_load):
     under_load.expect_nothing_lost()
 
 
-def test_the_injector_and_the_page_come_back(stack):
-    stack.run("compose", "start", "generator", "dashboard")
+@pytest.fixture
+def at_the_edges(stack: Stack) -> Iterator[tuple[str, ...]]:
+    """The services at both ends of the pipeline, for as long as they are needed."""
+    names = "generator", "dashboard"
+    stack.run("compose", "start", *names)
+    yield names
+    for name in names:
+        services.rpc(stack.settings).stopProcess(name)
+
+
+def test_the_injector_and_the_page_come_back(stack, at_the_edges):
     rpc = services.rpc(stack.settings)
-    before = {name: rpc.getProcessInfo(name)["pid"] for name in ("generator", "dashboard")}
+    before = {name: rpc.getProcessInfo(name)["pid"] for name in at_the_edges}
     for name in before:
         stack.kill(name)
 
