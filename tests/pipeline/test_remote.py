@@ -172,7 +172,7 @@ def test_the_pipeline_runs_through_tls_and_a_login(remote, sink, mechanism):
     assert expected
     title = f"remote to {mechanism}"
     environment = job.table_environment(stack.settings)
-    job.define_tables(environment, sink, stack.settings)
+    job.define_tables(environment, sink, stack.settings, group=title)
     bounded.end_with_the_topic(environment, stack.settings)
     job.execute(environment, job.compile_plan(environment, ["top_teams"], stack.settings), title)
     bounded.await_end(stack.settings, title)
