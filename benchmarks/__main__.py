@@ -76,8 +76,8 @@ def main() -> int:
     """0 when all cases ran and their boards were right."""
     options = _parse()
     console = Console()
-    machine = _machine()
-    console.print(machine)
+    on = machine()
+    console.print(on)
     _fill(options.events)
     records = Stack(settings, dict(os.environ)).records()
     expected = {
@@ -86,9 +86,7 @@ def main() -> int:
     # The first drain warms the JVM up and is not counted.
     results = [_measure(name, len(records), expected) for name in (options.cases[0], *options.cases)][1:]
     console.print(_table(results))
-    RESULTS.write_text(
-        json.dumps({"machine": machine, "results": [dataclasses.asdict(each) for each in results]}, indent=2)
-    )
+    RESULTS.write_text(json.dumps({"machine": on, "results": [dataclasses.asdict(each) for each in results]}, indent=2))
     return 0
 
 
@@ -147,7 +145,7 @@ def _cpu_seconds(settings: Settings) -> dict[str, float]:
     return found
 
 
-def _machine() -> str:
+def machine() -> str:
     cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     memory = psutil.virtual_memory().total / 2**30
     java = (java_home() / "release").read_text().split('JAVA_VERSION="')[1].split('"')[0]
