@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from compose import postgres
+from compose import postgres, topics
 from dashboard import boards
 from jobs import job, sql
 from tests import hostile, oracle
@@ -86,6 +86,7 @@ def in_postgres(stack: Stack) -> Run:
 @pytest.fixture(scope="module")
 def in_kafka(stack: Stack, in_postgres: Run) -> Run:
     """The boards move to Kafka while more events come, and the TaskManager dies again."""
+    topics.clear(stack.settings, sql.TABLES)  # the readers begin before the boards are there
     with ExitStack() as readers:
         reader = readers.enter_context(Reader("kafka", stack.settings))
         left = readers.enter_context(Reader("postgres", stack.settings))

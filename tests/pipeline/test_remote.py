@@ -33,6 +33,7 @@ from tests.pipeline.test_security import everything, files, is_open, shown
 PASSWORDS = {"SCRAM-SHA-512": "scram-4f1d9c0b7e", "PLAIN": 'plain "quoted" \\4f1d9c0b7e'}
 BROKER = """
 listeners=PLAINTEXT://127.0.0.1:{inner},CONTROLLER://127.0.0.1:{controller},SASL_SSL://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
