@@ -7,18 +7,27 @@ import time
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaTimeoutError
 
 from compose import broker
+from compose.errors import SetupError
 from jobs import sql
 from settings import Settings
 
 HOUR_MILLIS = 3_600_000
+CONNECT_MILLIS = 15_000
 BANS = "bans"  # who is banned, for readers of the boards in Kafka
 
 
 def create(settings: Settings) -> None:
-    """Create the topics that are not there yet."""
-    admin = KafkaAdminClient(**broker.connection(settings))
+    """Create the topics that are not there yet. Raises SetupError when the broker does not let us in."""
+    try:
+        admin = KafkaAdminClient(**broker.connection(settings), bootstrap_timeout_ms=CONNECT_MILLIS)
+    except KafkaTimeoutError:  # it names no cause
+        raise SetupError(
+            f"Kafka at {settings.brokers} does not answer within {CONNECT_MILLIS // 1000} s, or refuses the login, or "
+            "shows a certificate that is not trusted. Its log tells which; the settings are LEADERBOARD_KAFKA_…"
+        ) from None
     try:
         known = set(admin.list_topics())
         missing = {name: options for name, options in _topics(settings).items() if name not in known}
