@@ -100,7 +100,7 @@ def _prepare(stack: Stack, changed: dict[str, object]) -> Settings:
     """Settings with a topic of their own and empty tables in a database beside that of the jobs that run."""
     topic = f"bounded-{uuid.uuid4().hex[:8]}"
     settings = dataclasses.replace(stack.settings, topic=topic, postgres_url=database(stack, "bounded"), **changed)
-    _create_topic(settings)
+    create_topic(settings)
     postgres.create(settings)
     postgres.clear(settings, sql.TABLES)
     with postgres.connect(postgres.owner_dsn(settings)) as db, db.cursor() as cursor:
@@ -129,7 +129,8 @@ def database(stack: Stack, name: str) -> str:
     return "postgresql://{user}:{password}@{host}:{port}/{name}".format(**admin, name=name)
 
 
-def _create_topic(settings: Settings) -> None:
+def create_topic(settings: Settings) -> None:
+    """Create the topic with PARTITIONS partitions, whose records keep the times that they are sent with."""
     admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
     configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
     admin.create_topics({settings.topic: {"num_partitions": PARTITIONS, "configs": configs}}, wait_for_metadata=True)
