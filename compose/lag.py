@@ -166,6 +166,20 @@ def _refused(admin: KafkaAdminClient, groups: list[str]) -> dict[str, str]:
     return {group: answer for group, answer in answers.items() if answer not in ("OK", "GroupIdNotFoundError")}
 
 
+def complete_since(settings: Settings) -> int:
+    """The time in epoch milliseconds since when the topic holds every event; 0 when it has lost none.
+
+    Raises KafkaError when the broker does not answer.
+    """
+    with _admin(settings) as admin:
+        partitions = _partitions(admin, settings.topic)
+        starts = _offsets(admin, partitions, OffsetSpec.EARLIEST)
+        firsts = admin.list_partition_offsets(dict.fromkeys(partitions, 0))
+    shortened = [first for partition, first in firsts.items() if starts[partition.partition]]
+    now = int(time.time() * 1000)
+    return max((first.timestamp if first.offset >= 0 else now for first in shortened), default=0)
+
+
 def end(settings: Settings, topic: str) -> int:
     """The records that a topic ever had. Raises KafkaError when the broker does not answer."""
     with _admin(settings) as admin:

@@ -117,7 +117,7 @@ def _jobmanager(settings: Settings) -> Service:
             "flink_rpc_port": settings.flink_rpc_port,
             "flink_blob_port": settings.flink_blob_port,
         },
-        lambda: requests.get(f"http://{settings.flink_rest}/jobs/overview", timeout=2).raise_for_status(),
+        _answers(f"http://{settings.flink_rest}/jobs/overview"),
         environment=flink.environment(settings),
     )
 
@@ -147,23 +147,25 @@ def _generator(settings: Settings) -> Service:
 
 
 def _dashboard(settings: Settings) -> Service:
-    page = f"http://{settings.page_address}:{settings.dashboard_port}/_stcore/health"
     return Service(
         "dashboard",
         [sys.executable, "-m", "dashboard"],
         {"dashboard_port": settings.dashboard_port},
-        lambda: requests.get(page, timeout=2).raise_for_status(),
+        _answers(f"http://{settings.page_address}:{settings.dashboard_port}/_stcore/health"),
     )
 
 
 def _monitor(settings: Settings) -> Service:
-    page = f"http://{settings.bind_address}:{settings.monitor_port}/metrics"
     return Service(
         "monitor",
         [sys.executable, "-m", "compose.monitor"],
         {"monitor_port": settings.monitor_port},
-        lambda: requests.get(page, timeout=2).raise_for_status(),
+        _answers(f"http://{settings.bind_address}:{settings.monitor_port}/metrics"),
     )
+
+
+def _answers(url: str) -> Callable[[], None]:
+    return lambda: requests.get(url, timeout=2).raise_for_status()
 
 
 def _connect(settings: Settings, port: int) -> None:

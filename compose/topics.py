@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -70,24 +69,6 @@ def clear(settings: Settings, names: list[str], since: int = 0) -> None:
         topic, column = sql.board_topic(name), sql.kept_by(name)
         rows = _live_rows(settings, topic) if since and column else {}
         replace(settings, topic, {key: row for key, row in rows.items() if json.loads(row)[column] < since})
-
-
-def complete_since(settings: Settings) -> int:
-    """The time in epoch milliseconds since when the topic holds every event; 0 when it has lost none."""
-    consumer = KafkaConsumer(**broker.connection(settings), enable_auto_commit=False)
-    try:
-        partitions = [TopicPartition(settings.topic, n) for n in consumer.partitions_for_topic(settings.topic) or ()]
-        starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
-        oldest = [0]
-        for partition in (each for each in partitions if starts[each]):
-            consumer.assign([partition])
-            consumer.seek(partition, starts[partition])
-            polled = consumer.poll(timeout_ms=5000, max_records=1) if starts[partition] < ends[partition] else {}
-            (first,) = polled.get(partition, [None])
-            oldest.append(first.timestamp if first else int(time.time() * 1000))
-        return max(oldest)
-    finally:
-        consumer.close()
 
 
 def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:

@@ -152,7 +152,7 @@ def _submit(options: argparse.Namespace) -> None:
 
 def _clear(sink: str, tables: list[str]) -> None:
     """Empty what is computed anew; an older season, which the topic does not hold whole any more, is kept as it was."""
-    (postgres if sink == "postgres" else topics).clear(settings, tables, topics.complete_since(settings))
+    (postgres if sink == "postgres" else topics).clear(settings, tables, lag.complete_since(settings))
 
 
 def _check_slots(wanted: int, freed: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from subprocess import DEVNULL
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from playwright.sync_api import Browser, sync_playwright
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 import settings as settings_module
@@ -123,3 +125,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield made
     finally:
         made.run("compose", "stop")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The real browser that the page is tested in."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "The page is tested in Chromium: install it with the system's package manager."
+    with sync_playwright() as playwright:
+        # No sandbox, because root has none; no background networking, because it is not what is tested.
+        made = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield made
+        made.close()

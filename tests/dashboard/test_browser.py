@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from threading import Thread
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from settings import PROJECT
@@ -51,12 +50,20 @@ class Answer(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Lets a server work in the background."""
+    with server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def evil() -> Iterator[Evil]:
-    with Evil() as made:
-        Thread(target=made.serve_forever, daemon=True).start()
+    made = Evil()
+    with serving(made):
         yield made
-        made.shutdown()
 
 
 @contextmanager
@@ -83,19 +90,6 @@ def served(*names: str, **changed: str) -> Iterator[str]:
 def address(evil: Evil) -> Iterator[str]:
     with served(*(name.format(evil=evil.address) for name in NAMES)) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "The page is tested in Chromium: install it with the system's package manager."
-    with sync_playwright() as playwright:
-        # No sandbox, because root has none; no background networking, because it is not what is tested.
-        made = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from time import time
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -22,7 +21,7 @@ from playwright.sync_api import Browser, Page
 from compose.errors import SetupError
 from dashboard import login
 from settings import PROJECT, Settings
-from tests.dashboard.test_browser import browser, served  # noqa: F401
+from tests.dashboard.test_browser import served, serving
 
 CLIENT, SECRET = "leaderboard", "client-4f1d9c0b7e"
 
@@ -86,10 +85,9 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    with Provider() as made:
-        Thread(target=made.serve_forever, daemon=True).start()
+    made = Provider()
+    with serving(made):
         yield made
-        made.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +107,7 @@ def address(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:  # noqa: F811
+def page(browser: Browser, address: str) -> Iterator[Page]:
     """A browser that nobody has logged in with, at the page."""
     with closing(browser.new_context()) as context:
         made = context.new_page()

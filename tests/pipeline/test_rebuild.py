@@ -9,7 +9,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from compose import postgres, topics
+from compose import lag, postgres
 from settings import Settings
 from tests import bounded
 from tests.bounded import Message
@@ -43,7 +43,7 @@ def test_a_topic_is_complete_since_the_first_record_that_retention_left(stack):
     settings = replace(stack.settings, topic="rebuild")
     bounded.create_topic(settings)
     bounded.send(settings, [Message(0, TODAY, b"{}"), Message(0, NOON, b"{}"), Message(1, TODAY, b"{}")])
-    assert topics.complete_since(settings) == 0
+    assert lag.complete_since(settings) == 0
     with closing(KafkaAdminClient(bootstrap_servers=settings.brokers)) as admin:
         admin.delete_records({TopicPartition(settings.topic, 0): 1})
-    assert topics.complete_since(settings) == NOON
+    assert lag.complete_since(settings) == NOON

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import pytest
 import requests
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
-from playwright.sync_api import sync_playwright
 from prometheus_client.parser import text_string_to_metric_families
 
 from compose import services
@@ -81,24 +79,16 @@ def test_everything_starts_with_one_command_and_is_healthy(environment):
     assert all(rows > 0 for rows in status["board_rows"].values())
 
 
-def test_the_page_shows_live_boards_in_a_real_browser(environment):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "The page is tested in Chromium: install it with the system's package manager."
+def test_the_page_shows_live_boards_in_a_real_browser(environment, browser):
     address = f"http://127.0.0.1:{environment['LEADERBOARD_DASHBOARD_PORT']}"
     foreign, errors = [], []
-    with sync_playwright() as playwright:
-        # No sandbox, because root has none; no background networking, because it is not what is tested.
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        page = browser.new_page()
-        page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url, address) else None)
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.goto(address)
-        page.get_by_text("LIVE", exact=True).wait_for(timeout=60_000)
-        for board in ("Top teams", "Top players", "Hot streaks", "Team MVPs"):
-            page.get_by_role("heading", name=board).wait_for()
-        browser.close()
+    page = browser.new_page()
+    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url, address) else None)
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(address)
+    page.get_by_text("LIVE", exact=True).wait_for(timeout=60_000)
+    for board in ("Top teams", "Top players", "Hot streaks", "Team MVPs"):
+        page.get_by_role("heading", name=board).wait_for()
     assert foreign == []
     assert errors == []
 
