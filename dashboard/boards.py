@@ -7,20 +7,17 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from threading import Condition, Lock, Thread
 from typing import Any
 
-import psycopg2
 from kafka import KafkaConsumer, TopicPartition
-from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
-from psycopg2.pool import PoolError, ThreadedConnectionPool
 
-from compose import broker, postgres
+from compose import broker
+from dashboard import database
+from dashboard.database import BoardsUnavailable, first_line
 from jobs import sql
 from settings import Settings
 
@@ -32,17 +29,11 @@ TIMES = ("reached_at", "window_end", "season_start")
 FOLLOWED = (*READ, "bans")  # the topics that the boards in Kafka are made of
 FRESH = {"top_teams": "reached_at", "top_players": "reached_at", "hot_streaks": "window_end"}
 
-POOL_SIZE = 4
-ANSWER_SECONDS = 8  # more than the reader's statement time-out and connect time-out of 5 s
 BROKER_SECONDS = 5
 SILENT_SECONDS = 3 * BROKER_SECONDS  # without a word from the broker for so long, its boards are not trusted
 FOLD_SECONDS = 30  # the first fold reads every record since the last compaction
 
 log = logging.getLogger(__name__)
-
-
-class BoardsUnavailable(Exception):
-    """The boards cannot be read; the message says what happened and what to do."""
 
 
 @dataclass(frozen=True)
@@ -76,57 +67,14 @@ def read(sink: str, settings: Settings) -> Boards:
 
 
 def _read_postgres(settings: Settings) -> Boards:
-    # In a thread of its own, because nothing else bounds the wait for a server that is up but frozen.
-    answer: Future[Boards] = Future()
-    Thread(target=_answer, args=(answer, settings), daemon=True).start()
-    try:
-        return answer.result(ANSWER_SECONDS)
-    except (TimeoutError, PoolError, psycopg2.errors.QueryCanceled):
-        what = "PostgreSQL does not answer in time. Its machine may be overloaded: look at its log."
-        raise BoardsUnavailable(what) from None
-    except psycopg2.OperationalError as error:
-        what = f"PostgreSQL cannot be reached: {_first_line(error)}. Start it with scripts/run_all.sh."
-        raise BoardsUnavailable(what) from error
-    except psycopg2.Error as error:
-        what = f"PostgreSQL refused to show the boards: {_first_line(error)}."
-        raise BoardsUnavailable(f"{what} scripts/run_all.sh creates what is missing.") from error
+    return database.snapshot(settings, _query)
 
 
-def _answer(answer: Future[Boards], settings: Settings) -> None:
-    try:
-        answer.set_result(_query(_pool(postgres.reader_dsn(settings))))
-    except Exception as error:
-        answer.set_exception(error)
-
-
-@cache
-def _pool(dsn: str) -> ThreadedConnectionPool:
-    # It keeps one connection open; further ones are for readers at the same moment.
-    return ThreadedConnectionPool(1, POOL_SIZE, dsn, keepalives_idle=5, tcp_user_timeout=ANSWER_SECONDS * 1000)
-
-
-def _query(pool: ThreadedConnectionPool) -> Boards:
-    """The boards over the first connection that still works: all may have died with the database."""
-    for _ in range(POOL_SIZE):
-        db = pool.getconn()
-        try:
-            return _transaction(db)
-        except psycopg2.errors.QueryCanceled:
-            raise
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            db.close()
-        finally:
-            pool.putconn(db, close=db.closed)
-    raise psycopg2.OperationalError("every connection broke")
-
-
-def _transaction(db: connection) -> Boards:
-    db.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
-    with db, db.cursor() as cursor:
-        rows = {}
-        for name in READ:
-            cursor.execute(f"SELECT * FROM leaderboard.{name} LIMIT {LIMIT}")
-            rows[name] = _rows(cursor)
+def _query(cursor: Any) -> Boards:
+    rows = {}
+    for name in READ:
+        cursor.execute(f"SELECT * FROM leaderboard.{name} LIMIT {LIMIT}")
+        rows[name] = _rows(cursor)
     return Boards(rows)
 
 
@@ -138,10 +86,6 @@ def _rows(cursor: Any) -> list[Row]:
 
 def _utc(value: datetime | float) -> datetime:
     return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 # Kafka: the compacted topics, folded into tables and ranked by the very SQL of the views
@@ -200,7 +144,7 @@ def ranked(db: sqlite3.Connection, settings: Settings) -> Boards:
 
 
 class KafkaFold:
-    """Follows the boards' topics in the background; starts over from their beginning after any trouble."""
+    """Follows the boards' topics while somebody asks; starts over from their beginning after any trouble."""
 
     def __init__(self, settings: Settings, topics: dict[str, str] | None = None) -> None:
         """`topics` are the topics by table, those of the jobs by default."""
@@ -209,12 +153,16 @@ class KafkaFold:
         self._changed = Condition()
         self._db: sqlite3.Connection | None = None  # only while it holds all that the topics hold
         self._trouble: str | None = None
-        self._heard_at = time.monotonic()
-        Thread(target=self._run, name="boards from Kafka", daemon=True).start()
+        self._heard_at = self._asked_at = 0.0
+        self._is_running = False
 
     def boards(self) -> Boards:
         """The boards as of the last poll. Raises BoardsUnavailable."""
         with self._changed:
+            self._asked_at = time.monotonic()
+            if not self._is_running:
+                self._is_running, self._heard_at = True, self._asked_at
+                Thread(target=self._run, name="boards from Kafka", daemon=True).start()
             self._changed.wait_for(lambda: self._db or self._trouble, FOLD_SECONDS)
             if self._db and time.monotonic() - self._heard_at < SILENT_SECONDS:
                 return ranked(self._db, self._settings)
@@ -223,15 +171,23 @@ class KafkaFold:
         raise BoardsUnavailable(f"{what} The page comes back by itself; scripts/run_all.sh starts what is down.")
 
     def _run(self) -> None:
-        while True:
+        while self._is_wanted():
             try:
                 self._follow()
             except Exception as error:
                 log.info("The fold starts over: %r", error)
                 with self._changed:
-                    self._db, self._trouble = None, f"cannot be read: {_first_line(error)}"
+                    self._db, self._trouble = None, f"cannot be read: {first_line(error)}"
                     self._changed.notify_all()
             time.sleep(1)
+
+    def _is_wanted(self) -> bool:
+        """Whether somebody has asked lately; what was read is forgotten otherwise."""
+        with self._changed:
+            self._is_running = time.monotonic() - self._asked_at < database.IDLE_SECONDS
+            if not self._is_running:
+                self._db = self._trouble = None
+            return self._is_running
 
     def _follow(self) -> None:
         millis = BROKER_SECONDS * 1000
@@ -251,7 +207,7 @@ class KafkaFold:
             partitions = [TopicPartition(topic, 0) for topic in self._metrics]
             consumer.assign(partitions)
             consumer.seek_to_beginning()
-            while True:
+            while time.monotonic() - self._asked_at < database.IDLE_SECONDS:
                 ends = consumer.end_offsets(partitions)  # raises when the broker is away; poll() would not
                 if any(consumer.position(each) > ends[each] for each in partitions):
                     raise LookupError("a topic was made anew")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard import boards
+from dashboard import boards, database
 from settings import Settings
 
 DAY = 86_400_000
@@ -152,7 +152,7 @@ def test_the_boards_are_as_new_as_their_newest_row():
 
 
 def test_a_database_that_is_away_is_said_in_a_sentence(monkeypatch):
-    monkeypatch.setattr(boards.postgres, "reader_dsn", lambda _: "host=127.0.0.1 port=1 dbname=none")
+    monkeypatch.setattr(database.postgres, "reader_dsn", lambda _: "host=127.0.0.1 port=1 dbname=none")
     with pytest.raises(boards.BoardsUnavailable, match=r"PostgreSQL cannot be reached: .*\. Start it with"):
         boards.read("postgres", Settings())
 
