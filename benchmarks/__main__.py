@@ -1,167 +1,156 @@
-"""What each board costs, and what de-duplication and the list of rejects add: python -m benchmarks [case …].
-
-A topic is filled once; each case drains it with a Flink job of its own, and its tables are compared with the oracle.
-"""
+"""How fast the boards are, and what that costs: python -m benchmarks [--quick] [case …]."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-import os
-import subprocess
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-import psutil
 from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from compose import postgres, services
-from compose.java import java_home
-from dashboard import boards
-from jobs import job, sql
+from benchmarks import drain, system
+from benchmarks.drain import Result, Topic
+from benchmarks.events import World
 from settings import PROJECT, Settings, settings
-from tests import bounded, oracle
-from tests.conftest import Stack
-from tests.oracle import Record
 
-GAME = ["--teams", "1000", "--members", "5-15", "--duplicates", "40", "--corrupt", "50", "--minimal", "40"]
-MEASURED = ("taskmanager", "kafka", "postgres")
 RESULTS = PROJECT / "benchmarks" / "results.json"
+WARM_UP_EVENTS = 200_000
 
 
 @dataclass(frozen=True)
-class Case:
-    """A job to measure: its tables, and for how long it remembers event ids (0 = not at all)."""
+class Sizes:
+    """How much is measured."""
 
-    tables: tuple[str, ...]
-    deduplicate_minutes: int = 10
+    events: int
+    few_events: int
+    rivals_events: int
 
 
-CASES = {
-    "top_players": Case(("top_players",)),
-    "top_players, no de-duplication": Case(("top_players",), 0),
-    "top_teams": Case(("top_teams",)),
-    "top_teams and rejected_events": Case(sql.JOBS["top_teams"]),
-    "hot_streaks": Case(("hot_streaks",)),
-    "hot_streaks and late_events": Case(sql.JOBS["hot_streaks"]),
-    "team_mvps": Case(("team_mvps",)),
-    "all tables in one job": Case(sql.TABLES),
-    "all tables in one job, no de-duplication": Case(sql.TABLES, 0),
+FULL = Sizes(events=5_000_000, few_events=2_000_000, rivals_events=1_000_000)
+QUICK = Sizes(events=400_000, few_events=300_000, rivals_events=100_000)
+
+
+class Bench:
+    """What the cases share: the settings, the sizes, the topics that are full already, and where progress is shown."""
+
+    def __init__(self, settings: Settings, sizes: Sizes, console: Console) -> None:
+        self.settings, self.sizes, self.console = settings, sizes, console
+        self._topics: dict[tuple, Topic] = {}
+
+    def topic(self, world: World, events: int) -> Topic:
+        """A topic that holds so many events of a world."""
+        if (world, events) not in self._topics:
+            with self.console.status(f"Filling a topic: {events:,} events, {world.players:,} players"):
+                self._topics[world, events], sent = drain.filled(self.settings, world, events)
+            self.console.print(f"  filled: {sent.records:,} records, {sent.cpu_seconds:.0f} CPU s of the driver")
+        return self._topics[world, events]
+
+    def drain(self, topic: Topic, groups: tuple[tuple[str, ...], ...], title: str, **changed: Any) -> Result:
+        """Drain a topic and show that it goes on."""
+        columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            bar = progress.add_task(title, total=topic.records)
+            return drain.drain(topic, groups, lambda read: progress.update(bar, completed=read), **changed)
+
+
+def drain_all(bench: Bench) -> list[dict]:
+    """All four boards, until a full topic is read to its end."""
+    topic = bench.topic(World(), bench.sizes.events)
+    found = []
+    for slide in (5, 2):
+        title = f"all boards, hot streaks every {slide} s"
+        result = bench.drain(topic, system.shape(), title, streak_slide_seconds=slide)
+        found.append(_described(title, result))
+    return found
+
+
+def _described(title: str, result: Result) -> dict:
+    usage = result.usage
+    return {
+        "what": title,
+        "events": result.records,
+        "seconds": round(result.seconds, 1),
+        "per_second": round(result.per_second),
+        "cpu_per_million": {name: round(result.cpu_per_million(name), 2) for name in system.SERVICES},
+        "gc_percent": round(usage.gc_percent, 1),
+        "heap_peak_mb": round(usage.heap_peak_mb),
+        "peak_mb": {name: round(peak) for name, peak in usage.peak_mb.items()},
+        "rows_per_event": {name: round(rows / result.records, 4) for name, rows in usage.rows_written.items() if rows},
+        "busy_percent": {name: round(share, 1) for name, share in usage.busy_percent.items()},
+    }
+
+
+CASES: dict[str, Callable[[Bench], list[dict]]] = {
+    "drain": drain_all,
 }
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a case took: seconds by the clock, and of CPU by service."""
-
-    case: str
-    events: int
-    seconds: float
-    cpu_seconds: dict[str, float]
-
-    @property
-    def events_per_second(self) -> float:
-        return self.events / self.seconds
-
-    def cpu_per_million(self, service: str) -> float:
-        """CPU seconds of a service per million events."""
-        return self.cpu_seconds[service] / self.events * 1e6
-
-
 def main() -> int:
-    """0 when all cases ran and their boards were right."""
+    """0 when all was measured and every board was right."""
     options = _parse()
     console = Console()
-    on = machine()
+    on = system.machine(settings)
     console.print(on)
-    _fill(options.events)
-    records = Stack(settings, dict(os.environ)).records()
-    expected = {
-        minutes: _expected(records, minutes) for minutes in {CASES[name].deduplicate_minutes for name in options.cases}
-    }
-    # The first drain warms the JVM up and is not counted.
-    results = [_measure(name, len(records), expected) for name in (options.cases[0], *options.cases)][1:]
-    console.print(_table(results))
-    RESULTS.write_text(json.dumps({"machine": on, "results": [dataclasses.asdict(each) for each in results]}, indent=2))
+    with system.started(settings):
+        bench = Bench(settings, QUICK if options.quick else FULL, console)
+        # The first drain warms the JVMs up and is not counted.
+        bench.drain(bench.topic(World(1_000, 100), WARM_UP_EVENTS), system.shape(), "Warming up")
+        for name in options.cases:
+            found = CASES[name](bench)
+            console.print(_table(name, found))
+            _keep(name, found, on, options.quick)
     return 0
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"of: {'; '.join(CASES)}")
-    parser.add_argument("--events", type=int, default=1_000_000, help="records in the topic (default %(default)s)")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"of: {', '.join(CASES)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="the same with small numbers, in minutes")
     options = parser.parse_args()
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:
-        parser.error(f"no case is called {', '.join(unknown)}")
+        parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join(CASES)}")
     options.cases = options.cases or list(CASES)
     return options
 
 
-def _fill(events: int) -> None:
-    generator = [sys.executable, "-m", "generator", "--seed", "1", "--rate", "0", "--count", str(events), *GAME]
-    subprocess.run(generator, check=True)
+def _table(name: str, rows: list[dict]) -> Table:
+    """What stands beside each other in every row; the rest is in the file of results."""
+    table = Table(title=name)
+    shown = [_flat(row) for row in rows]
+    columns = dict.fromkeys(key for row in shown for key in row)
+    for key in columns:
+        table.add_column(key.replace("_", " "), justify="left" if key == "what" else "right")
+    for row in shown:
+        table.add_row(*(row.get(key, "") for key in columns))
+    return table
 
 
-def _expected(records: list[Record], deduplicate_minutes: int) -> dict[str, list[dict]]:
-    events = oracle.accepted(records, is_deduplicated=deduplicate_minutes > 0)
-    totals = oracle.totals(events)
-    return {name: getattr(oracle, name)(totals)[:100] for name in ("top_teams", "top_players", "team_mvps")}
+def _flat(row: dict) -> dict[str, str]:
+    flat = {}
+    for key, value in row.items():
+        if key == "cpu_per_million":
+            flat |= {f"CPU s/M {name}": f"{value[name]:.1f}" for name in value if name != "zookeeper"}
+        elif key == "rows_per_event":
+            flat[key] = f"{sum(value.values()):.3f}"
+        elif key == "busy_percent" and value:
+            name = max(value, key=value.__getitem__)
+            flat["busiest"] = f"{name.split('[')[0].split(':')[0]} … {value[name]:.0f} %"
+        elif not isinstance(value, dict):
+            flat[key] = f"{value:,}" if isinstance(value, int | float) else str(value)
+    return flat
 
 
-def _measure(name: str, events: int, expected: dict[int, dict[str, list[dict]]]) -> Result:
-    case = CASES[name]
-    chosen = dataclasses.replace(settings, deduplicate_minutes=case.deduplicate_minutes)
-    postgres.clear(chosen, sql.TABLES)
-    environment = job.table_environment(chosen)
-    job.define_tables(environment, "postgres", chosen, group=chosen.topic)
-    bounded.end_with_the_topic(environment, chosen)
-    plan = job.compile_plan(environment, case.tables, chosen)
-    before, began = _cpu_seconds(chosen), time.monotonic()
-    title = f"{name} {began}"
-    job.execute(environment, plan, title)
-    bounded.await_end(chosen, title, deadline_seconds=1_800)
-    seconds, after = time.monotonic() - began, _cpu_seconds(chosen)
-    shown = boards.read("postgres", chosen).rows
-    for board in case.tables:
-        if board in expected[case.deduplicate_minutes] and shown[board] != expected[case.deduplicate_minutes][board]:
-            raise SystemExit(f"{name}: {board} is not the oracle's")
-    print(f"{name}: {events / seconds:,.0f} events/s", file=sys.stderr)
-    return Result(name, events, seconds, {service: after[service] - before[service] for service in MEASURED})
-
-
-def _cpu_seconds(settings: Settings) -> dict[str, float]:
-    found = {}
-    for info in services.rpc(settings).getAllProcessInfo():
-        if info["name"] in MEASURED:
-            process = psutil.Process(info["pid"])
-            # A connection is a process of PostgreSQL's: those that have ended count with their parent.
-            times = [each.cpu_times() for each in [process, *process.children(recursive=True)]]
-            found[info["name"]] = sum(sum(each[:4]) for each in times)
-    return found
-
-
-def machine() -> str:
-    cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    memory = psutil.virtual_memory().total / 2**30
-    java = (java_home() / "release").read_text().split('JAVA_VERSION="')[1].split('"')[0]
-    return (
-        f"{psutil.cpu_count()} × {cpu.split(': ')[1]}, {memory:.0f} GB; Java {java}, "
-        f"PostgreSQL {postgres.programs().version}, parallelism {settings.parallelism}, "
-        f"hot streaks every {settings.streak_slide_seconds} s"
-    )
-
-
-def _table(results: list[Result]) -> Table:
-    shown = Table("case", "events/s", *(f"{service}, CPU s per million" for service in MEASURED))
-    for each in results:
-        costs = (f"{each.cpu_per_million(service):.1f}" for service in MEASURED)
-        shown.add_row(each.case, f"{each.events_per_second:,.0f}", *costs)
-    return shown
+def _keep(name: str, found: list[dict], on: str, is_quick: bool) -> None:
+    file = settings.state / "quick.json" if is_quick else RESULTS
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    kept[name] = {"machine": on, "results": found}
+    file.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 if __name__ == "__main__":

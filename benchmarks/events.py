@@ -1,0 +1,101 @@
+"""Score events in the generator's format, drawn in bulk: seeded, without clock or I/O."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from generator.faults import FAULTS
+from generator.game import ANIMALS, COLORS, Player, Team
+
+HIGHEST_SCORE = 20
+
+
+@dataclass(frozen=True)
+class World:
+    """Who plays: the n-th player has a share of 1/n of the events (Zipf), and belongs to one of the teams for good.
+
+    Of the events, one in `repeated` is sent twice and one in `corrupt` is broken; 0 means none.
+    """
+
+    players: int = 100_000
+    teams: int = 10_000
+    seed: int = 1
+    repeated: int = 1_000
+    corrupt: int = 1_000
+
+    def shares(self) -> np.ndarray:
+        """The cumulative shares of the players, up to 1."""
+        sums = np.cumsum(1 / np.arange(1, self.players + 1))
+        return sums / sums[-1]
+
+    def fragments(self) -> tuple[list[bytes], list[bytes]]:
+        """By player: the key, and the fields that are the same every time, as JSON."""
+        colors, animals = COLORS.split(), ANIMALS.split()
+        teams = [
+            Team(f"TEAM-{number:012X}", f"{_pick(colors, number)} {_pick(animals, number // 7)} {number}", 0, 0, [])
+            for number in range(self.teams)
+        ]
+        keys, fragments = [], []
+        for number in range(self.players):
+            # Ids whose order says nothing about the shares.
+            user_id = f"USR-{number * 2_654_435_761 % 2**40:012X}"
+            player = Player(user_id, f"{_pick(animals, number)} {_pick(colors, number // 11)}", 0.5, 1.0)
+            player.join(teams[number % self.teams])
+            keys.append(user_id.encode())
+            fragments.append(player.fragment.encode())
+        return keys, fragments
+
+
+def _pick(words: list[str], number: int) -> str:
+    return words[number % len(words)]
+
+
+def value(event_id: bytes, fragment: bytes, score: int, millis: int) -> bytes:
+    """A score event as the generator writes it."""
+    return b'{"event_id":"%b",%b,"score":%d,"event_time_millis":%d,"event_type":"normal"}' % (
+        event_id,
+        fragment,
+        score,
+        millis,
+    )
+
+
+class Events:
+    """The endless events of one of several processes, drawn in chunks."""
+
+    def __init__(self, world: World, process: int) -> None:
+        self._world = world
+        self._shares, (self._keys, self._fragments) = world.shares(), world.fragments()
+        self._draws = np.random.default_rng([world.seed, process])
+        self._random = Random(f"{world.seed} {process}")
+        self._faults = list(FAULTS.values())
+
+    def chunk(self, millis: list[int]) -> list[tuple[bytes, bytes | None, int]]:
+        """Key, value and time of an event for each of these times (epoch milliseconds)."""
+        count = len(millis)
+        players = np.searchsorted(self._shares, self._draws.random(count)).tolist()
+        scores = self._draws.integers(0, HIGHEST_SCORE + 1, count).tolist()
+        digits = self._draws.bytes(16 * count).hex().encode()
+        made: list[tuple[bytes, bytes | None, int]] = []
+        for number, (player, score, at) in enumerate(zip(players, scores, millis, strict=True)):
+            event_id = _uuid(digits[32 * number : 32 * number + 32])
+            made.append((self._keys[player], value(event_id, self._fragments[player], score, at), at))
+        if self._world.corrupt:
+            for number in np.nonzero(self._draws.random(count) < 1 / self._world.corrupt)[0]:
+                key, whole, at = made[number]
+                made[number] = key, self._random.choice(self._faults)(json.loads(whole)), at
+        return made
+
+    def again(self, chunk: list[tuple[bytes, bytes | None, int]]) -> list[tuple[bytes, bytes | None, int]]:
+        """Those of a chunk that are sent a second time."""
+        if not self._world.repeated:
+            return []
+        return [chunk[number] for number in np.nonzero(self._draws.random(len(chunk)) < 1 / self._world.repeated)[0]]
+
+
+def _uuid(digits: bytes) -> bytes:
+    return b"%b-%b-4%b-a%b-%b" % (digits[:8], digits[8:12], digits[13:16], digits[17:20], digits[20:])

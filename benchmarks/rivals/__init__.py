@@ -1,0 +1,1 @@
+"""The same boards, or some of them, made in other ways."""

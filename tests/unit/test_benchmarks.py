@@ -1,0 +1,83 @@
+"""The benchmark's own arithmetic, its events and its oracle."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import islice
+
+import pytest
+
+from benchmarks import figures, oracle
+from benchmarks.events import Events, World
+from generator.events import records
+from generator.game import Game, League
+from tests import oracle as rules
+from tests.oracle import Record
+
+NOON = 1_790_000_000_000 // rules.DAY * rules.DAY + rules.DAY // 2
+
+
+def test_a_percentile_is_one_of_the_values():
+    values = list(range(100, 0, -1))
+    assert [figures.percentile(values, percent) for percent in (50, 95, 99, 100)] == [50, 95, 99, 100]
+    assert figures.percentile([7.0], 99) == 7.0
+    with pytest.raises(ValueError, match="no values"):
+        figures.percentile([], 50)
+
+
+def test_a_marker_is_seen_with_the_first_total_that_contains_it():
+    sent = [(1, 10.0), (2, 10.5), (3, 11.0), (4, 11.5)]
+    seen = [(10.2, 1), (11.4, 3)]  # the second and the third came together
+    assert figures.delays(sent, seen) == [pytest.approx(0.2), pytest.approx(0.9), pytest.approx(0.4), math.inf]
+
+
+def test_a_total_that_steps_back_is_not_seen_twice():
+    assert figures.delays([(1, 0.0), (2, 1.0)], [(1.5, 2), (2.0, 1), (3.0, 2)]) == [1.5, 0.5]
+
+
+def test_the_line_through_points():
+    assert figures.line([(0, 1), (1, 3), (2, 5)]) == (1, 2)
+    with pytest.raises(ValueError, match="two points"):
+        figures.line([(1, 1), (1, 2)])
+
+
+def test_the_events_are_the_generators():
+    key, value, _ = Events(World(players=10, teams=2, corrupt=0), 0).chunk([NOON])[0]
+    model = next(islice(records(League(Game(), 1), NOON), 1))
+    ours, theirs = json.loads(value), json.loads(model.value)
+    assert list(ours) == list(theirs)
+    assert list(map(type, ours.values())) == list(map(type, theirs.values()))
+    assert [len(ours[name]) for name in ("event_id", "user_id", "team_id")] == [
+        len(theirs[name]) for name in ("event_id", "user_id", "team_id")
+    ]
+    assert value == json.dumps(ours, separators=(",", ":")).encode()
+    assert key.decode() == ours["user_id"]
+
+
+def test_equal_worlds_have_equal_events():
+    chunks = [Events(World(players=10, teams=2), 0).chunk([NOON, NOON + 1]) for _ in range(2)]
+    assert chunks[0] == chunks[1]
+
+
+def test_the_oracle_in_arrays_is_the_oracle():
+    made = Events(World(players=300, teams=40, corrupt=20, repeated=20), 0)
+    chunk = made.chunk([NOON + 5 * number for number in range(20_000)])
+    sent = [(value, at) for _, value, at in chunk] + [(value, at + 1) for _, value, at in made.again(chunk)]
+    topic = [Record(0, number, at, value) for number, (value, at) in enumerate(sent)]
+    part = oracle.Part()
+    for record in topic:
+        part.take(record)
+    folded = oracle.joined([part.packed()])
+    events = rules.accepted(topic)
+    totals = rules.totals(events)
+    assert folded.events == len(events)
+    assert folded.rejected == len(rules.rejected(topic)) > 100
+    assert folded.repeated == len(topic) - folded.rejected - len(events) > 100
+    assert oracle.boards(folded) == {
+        "top_players": rules.top_players(totals),
+        "top_teams": rules.top_teams(totals),
+        "team_mvps": rules.team_mvps(totals)[:100],
+    }
+    window_end = NOON + 80_000
+    assert oracle.hot_streaks(folded, window_end) == rules.hot_streaks(events, window_end)
