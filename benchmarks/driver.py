@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 from confluent_kafka import KafkaException, Producer
@@ -54,7 +55,7 @@ def fill(brokers: str, topic: str, world: World, events: int, rate: float, start
 
 def _fill(given: tuple) -> Sent:
     brokers, topic, world, part, processes, events, rate, start_millis = given
-    made, earlier = Events(world, part), []
+    made, earlier = Events(world, part, processes), []
     with _Sender(brokers, topic, "fill") as sender:
         for first in range(0, events, CHUNK * processes):
             numbers = range(first + part, min(first + CHUNK * processes, events), processes)
@@ -71,19 +72,20 @@ def _fill(given: tuple) -> Sent:
 
 
 class Load:
-    """Live events at a steady rate, from processes of their own, until so many seconds are over."""
+    """Live events at a steady rate, from processes of their own, until so many seconds are over or it is stopped."""
 
     def __init__(self, brokers: str, topic: str, world: World, rate: float, seconds: float, processes: int) -> None:
-        self._pool = _pool(processes)
+        context = multiprocessing.get_context("spawn")
+        self._is_stopped = context.Event()
+        self._pool = ProcessPoolExecutor(processes, context, _share, (self._is_stopped,))
         self._parts: list[Future[Sent]] = [
             self._pool.submit(_drive, brokers, topic, world, part, rate / processes, seconds)
             for part in range(processes)
         ]
 
-    @property
-    def is_over(self) -> bool:
-        """Whether all was sent."""
-        return all(part.done() for part in self._parts)
+    def stop(self) -> None:
+        """Let no more events come."""
+        self._is_stopped.set()
 
     def sent(self) -> Sent:
         """Wait for the end; what was done."""
@@ -92,12 +94,20 @@ class Load:
         return done
 
 
+def _share(is_stopped: Any) -> None:
+    """Remember in a new process by what it is stopped."""
+    _shared.append(is_stopped)
+
+
+_shared: list[Any] = []
+
+
 def _drive(brokers: str, topic: str, world: World, part: int, rate: float, seconds: float) -> Sent:
     """An event is due at a time that nothing delays; its own time is the moment at which it is handed over."""
     made, earlier, behind = Events(world, part), [], 0.0
     with _Sender(brokers, topic, "live") as sender:
         began, handed = time.monotonic(), 0
-        while (passed := time.monotonic() - began) < seconds:
+        while (passed := time.monotonic() - began) < seconds and not _shared[0].is_set():
             due = min(int(passed * rate), int(seconds * rate))
             if due - handed < rate / 100:  # a hundred turns a second
                 time.sleep(0.01)

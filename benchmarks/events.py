@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import count, islice
 from random import Random
 
 import numpy as np
@@ -18,7 +19,8 @@ HIGHEST_SCORE = 20
 class World:
     """Who plays: the n-th player has a share of 1/n of the events (Zipf), and belongs to one of the teams for good.
 
-    Of the events, one in `repeated` is sent twice and one in `corrupt` is broken; 0 means none.
+    Where all play alike, they come one after the other, each as often as all others. Of the events, one in `repeated`
+    is sent twice and one in `corrupt` is broken; 0 means none.
     """
 
     players: int = 100_000
@@ -26,6 +28,7 @@ class World:
     seed: int = 1
     repeated: int = 1_000
     corrupt: int = 1_000
+    is_even: bool = False
 
     def shares(self) -> np.ndarray:
         """The cumulative shares of the players, up to 1."""
@@ -67,8 +70,9 @@ def value(event_id: bytes, fragment: bytes, score: int, millis: int) -> bytes:
 class Events:
     """The endless events of one of several processes, drawn in chunks."""
 
-    def __init__(self, world: World, process: int) -> None:
+    def __init__(self, world: World, process: int, processes: int = 1) -> None:
         self._world = world
+        self._turns = count(process, processes)
         self._shares, (self._keys, self._fragments) = world.shares(), world.fragments()
         self._draws = np.random.default_rng([world.seed, process])
         self._random = Random(f"{world.seed} {process}")
@@ -76,19 +80,24 @@ class Events:
 
     def chunk(self, millis: list[int]) -> list[tuple[bytes, bytes | None, int]]:
         """Key, value and time of an event for each of these times (epoch milliseconds)."""
-        count = len(millis)
-        players = np.searchsorted(self._shares, self._draws.random(count)).tolist()
-        scores = self._draws.integers(0, HIGHEST_SCORE + 1, count).tolist()
-        digits = self._draws.bytes(16 * count).hex().encode()
+        number_of = len(millis)
+        players = self._players(number_of)
+        scores = self._draws.integers(0, HIGHEST_SCORE + 1, number_of).tolist()
+        digits = self._draws.bytes(16 * number_of).hex().encode()
         made: list[tuple[bytes, bytes | None, int]] = []
         for number, (player, score, at) in enumerate(zip(players, scores, millis, strict=True)):
             event_id = _uuid(digits[32 * number : 32 * number + 32])
             made.append((self._keys[player], value(event_id, self._fragments[player], score, at), at))
         if self._world.corrupt:
-            for number in np.nonzero(self._draws.random(count) < 1 / self._world.corrupt)[0]:
+            for number in np.nonzero(self._draws.random(number_of) < 1 / self._world.corrupt)[0]:
                 key, whole, at = made[number]
                 made[number] = key, self._random.choice(self._faults)(json.loads(whole)), at
         return made
+
+    def _players(self, number_of: int) -> list[int]:
+        if self._world.is_even:
+            return [turn % self._world.players for turn in islice(self._turns, number_of)]
+        return np.searchsorted(self._shares, self._draws.random(number_of)).tolist()
 
     def again(self, chunk: list[tuple[bytes, bytes | None, int]]) -> list[tuple[bytes, bytes | None, int]]:
         """Those of a chunk that are sent a second time."""

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from threading import Event, Thread
+from unittest.mock import patch
 
 import psutil
 from kafka import KafkaConsumer, TopicPartition
@@ -25,10 +26,19 @@ from compose import broker, flink, postgres, services
 from compose.java import java_home
 from jobs import job, sql
 from settings import PREFIX, PROJECT, Settings
+from tests import bounded
 
 
 class BenchmarkError(Exception):
     """What was to be measured did not work; the message says what, and where to look."""
+
+
+class TooSlow(BenchmarkError):
+    """A job did not read its topic to the end in time; it was cancelled after so many records."""
+
+    def __init__(self, message: str, records: int) -> None:
+        super().__init__(message)
+        self.records = records
 
 
 SERVICES = ("taskmanager", "jobmanager", "zookeeper", "kafka", "postgres")
@@ -45,7 +55,8 @@ def started(settings: Settings) -> Iterator[None]:
     environment = os.environ | {PREFIX + name.upper(): value for name, value in chosen.items()}
 
     def run(*words: str) -> None:
-        subprocess.run([sys.executable, "-m", "compose", *words], env=environment, cwd=PROJECT, check=True)
+        if subprocess.run([sys.executable, "-m", "compose", *words], env=environment, cwd=PROJECT).returncode:
+            raise BenchmarkError("the services could not be started or stopped")
 
     run("check")
     try:
@@ -79,7 +90,6 @@ def _version(start: str, settings: Settings, library: str = "flink") -> str:
 class Usage:
     """What the system took from the beginning to the end of something; all empty before the end."""
 
-    seconds: float = 0.0
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     peak_mb: dict[str, float] = field(default_factory=dict)  # resident memory
     heap_peak_mb: float = 0.0
@@ -87,11 +97,6 @@ class Usage:
     rows_written: dict[str, int] = field(default_factory=dict)
     table_mb: dict[str, float] = field(default_factory=dict)
     busy_percent: dict[str, float] = field(default_factory=dict)  # of the time, by operators' chain
-
-    @property
-    def gc_percent(self) -> float:
-        """Garbage collection's share of the time."""
-        return 100 * self.gc_seconds / self.seconds
 
 
 class Watch:
@@ -108,13 +113,12 @@ class Watch:
         self._rows = counts(self._settings, ROWS)
         self._gc = _gc_seconds(self._settings)
         self._processes = processes(self._settings)
-        self._cpu, self._began = cpu_seconds(self._settings), time.monotonic()
+        self._cpu = cpu_seconds(self._settings)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         usage = self.usage
-        usage.seconds = time.monotonic() - self._began
         self._is_over.set()
         self._thread.join()
         after = cpu_seconds(self._settings)
@@ -231,13 +235,21 @@ def ends(settings: Settings) -> dict[int, int]:
 # Jobs
 
 
-def submit(settings: Settings, tables: tuple[str, ...], title: str, change: Callable | None = None) -> str:
-    """Start a job that writes these tables; its id. `change` alters the table environment before it is planned."""
+def submit(
+    settings: Settings,
+    tables: Iterable[str],
+    title: str,
+    metric: Callable[[str, Settings], str] = sql.metric,
+    is_bounded: bool = False,
+) -> str:
+    """Start a job that writes these tables; its id. A bounded one ends where the topic ends now."""
     environment = job.table_environment(settings)
     job.define_tables(environment, "postgres", settings, group=title.replace(" ", "-"))
-    if change:
-        change(environment, settings)
-    job.execute(environment, job.compile_plan(environment, tables, settings), title)
+    if is_bounded:
+        bounded.end_with_the_topic(environment, settings)
+    with patch.object(sql, "metric", metric):
+        plan = job.compile_plan(environment, tables, settings)
+    job.execute(environment, plan, title)
     return job.newest(settings, title)
 
 
@@ -246,13 +258,20 @@ def shape() -> tuple[tuple[str, ...], ...]:
     return tuple(sql.JOBS.values())
 
 
+def cancel_all(settings: Settings) -> None:
+    """End what a failed case left."""
+    for job_id in job.running(settings).values():
+        job.cancel(settings, job_id)
+
+
 def await_end(settings: Settings, job_id: str, deadline_seconds: float, progress: Callable[[int], None]) -> None:
-    """Wait until a job has read a topic to its end. Raises BenchmarkError when it fails or is too slow."""
+    """Wait until a job has read a topic to its end. Raises BenchmarkError when it fails, TooSlow when it is."""
     deadline = time.monotonic() + deadline_seconds
     while (found := job.rest(settings, "GET", f"/jobs/{job_id}"))["state"] not in job.ENDED:
         if time.monotonic() > deadline:
+            read = records_read(settings, job_id)
             job.cancel(settings, job_id)
-            raise BenchmarkError(f"'{found['name']}' had not read its topic after {deadline_seconds:.0f} s")
+            raise TooSlow(f"'{found['name']}' had not read its topic after {deadline_seconds:.0f} s", read)
         progress(records_read(settings, job_id))
         time.sleep(0.5)
     if found["state"] != "FINISHED":

@@ -21,15 +21,45 @@ COMMIT_SECONDS = 1.0
 DAY, SHORT, LONG, LATENESS = 86_400_000, 10_000, 60_000, 5_000
 PLACES = 120
 
+# The columns of each table, and how many of the first are its key.
 TABLES = {
-    "players": "user_id TEXT PRIMARY KEY, user_name TEXT, team_id TEXT, team_name TEXT, total BIGINT, reached BIGINT",
-    "teams": "team_id TEXT PRIMARY KEY, team_name TEXT, total BIGINT, reached BIGINT",
-    "members": "team_id TEXT, user_id TEXT, user_name TEXT, total BIGINT, PRIMARY KEY (team_id, user_id)",
-    "streaks": "window_end BIGINT, user_id TEXT, short_events BIGINT, long_events BIGINT, hotness DOUBLE PRECISION, "
-    "PRIMARY KEY (window_end, user_id)",
-    "offsets": "part INT PRIMARY KEY, next BIGINT",
+    "players": ("user_id TEXT, user_name TEXT, team_id TEXT, team_name TEXT, total BIGINT, reached BIGINT", 1),
+    "teams": ("team_id TEXT, team_name TEXT, total BIGINT, reached BIGINT", 1),
+    "members": ("team_id TEXT, user_id TEXT, user_name TEXT, total BIGINT", 2),
+    "streaks": (
+        "window_end BIGINT, user_id TEXT, short_events BIGINT, long_events BIGINT, hotness DOUBLE PRECISION",
+        2,
+    ),
+    "offsets": ("part INT, next BIGINT", 1),
 }
-KEYS = {"members": 2, "streaks": 2}
+
+
+def read(value: bytes | None, recorded: int) -> tuple[str, str, str, str, str, int, int] | None:
+    """Id, player, name, team, its name, score and effective time of an event that counts; None of any other."""
+    try:
+        event = _parsed(value or b"")
+        user, team, team_name = event["user_id"], event["team_id"], event["team_name"]
+        score, at, name = event["score"], event["event_time_millis"], event.get("user_name") or user
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    for text, longest in ((user, 128), (team, 128), (team_name, 200), (name, 200)):
+        if type(text) is not str or len(text) > longest or "\0" in text:
+            return None
+    if not user.strip() or not team.strip() or type(score) is not int or not 0 <= score <= 1_000_000:
+        return None
+    if type(at) is not int or not recorded - DAY <= at <= recorded + 60_000:
+        return None
+    return event.get("event_id") or "", user, name, team, team_name or team, score, min(at, recorded)
+
+
+def _parsed(value: bytes) -> dict:
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        # Bytes that are no UTF-8 and lone surrogates make no bad event.
+        return json.loads(
+            json.dumps(json.loads(value.decode(errors="replace")), ensure_ascii=False).encode(errors="replace")
+        )
 
 
 class Streaks:
@@ -99,27 +129,14 @@ class Boards:
 
     def take(self, partition: int, value: bytes | None, recorded: int) -> None:
         """Count one message, or leave it out."""
-        try:
-            event = orjson.loads(value or b"")
-            user, team, team_name = event["user_id"], event["team_id"], event["team_name"]
-            score, at, name = event["score"], event["event_time_millis"], event.get("user_name")
-            event_id = event.get("event_id")
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+        event = read(value, recorded)
+        if event is None:
             return
-        for text, longest in ((user, 128), (team, 128), (team_name, 200)):
-            if type(text) is not str or len(text) > longest or "\0" in text:
-                return
-        if not user.strip() or not team.strip() or type(score) is not int or not 0 <= score <= 1_000_000:
-            return
-        if type(at) is not int or not recorded - DAY <= at <= recorded + 60_000:
-            return
-        if name is not None and (type(name) is not str or len(name) > 200 or "\0" in name):
-            return
+        event_id, user, name, team, team_name, score, at = event
         if event_id:
             if event_id in self._seen:
                 return
             self._seen.add(event_id)
-        at = min(at, recorded)
         total = self.players.setdefault(user, [name or user, team, team_name, 0, 0])
         total[:3] = name or total[0], team, team_name
         total[3] += score
@@ -182,19 +199,24 @@ def main() -> None:
 def _create(db) -> None:
     with db, db.cursor() as cursor:
         cursor.execute("DROP SCHEMA IF EXISTS rival CASCADE; CREATE SCHEMA rival")
-        for table, columns in TABLES.items():
-            cursor.execute(f"CREATE TABLE rival.{table} ({columns}) WITH (fillfactor = 50)")
+        for table, (columns, keys) in TABLES.items():
+            key = ", ".join(_names(columns)[:keys])
+            cursor.execute(f"CREATE TABLE rival.{table} ({columns}, PRIMARY KEY ({key})) WITH (fillfactor = 50)")
             cursor.execute(f"CREATE TEMPORARY TABLE new_{table} (LIKE rival.{table}) ON COMMIT DELETE ROWS")
+
+
+def _names(columns: str) -> list[str]:
+    return [column.split()[0] for column in columns.split(", ")]
 
 
 def _commit(db, made: Boards, watermark: int, position: dict[int, int]) -> None:
     rows = made.rows() | {"streaks": made.streaks.ended(watermark), "offsets": list(position.items())}
     with db, db.cursor() as cursor:
         for table, changed in rows.items():
-            names = [column.split()[0] for column in TABLES[table].split(", ") if not column.startswith("PRIMARY")]
+            columns, keys = TABLES[table]
+            names = _names(columns)
             text = "".join("\t".join(map(_escaped, row)) + "\n" for row in changed)
             cursor.copy_expert(f"COPY new_{table} FROM STDIN", StringIO(text))
-            keys = KEYS.get(table, 1)
             new = ", ".join(f"{name} = EXCLUDED.{name}" for name in names[keys:])
             cursor.execute(
                 f"INSERT INTO rival.{table} SELECT * FROM new_{table} "

@@ -1,0 +1,363 @@
+"""What is measured: each case is a list of rows, each row what was measured under a title."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Protocol
+
+from benchmarks import compare, drain, live, system
+from benchmarks.compare import Rival
+from benchmarks.drain import Result, Topic
+from benchmarks.events import World
+from benchmarks.figures import line, percentile
+from jobs import sql
+from settings import Settings
+
+RECORDED_RATE = 50_000.0  # events per second in the times of what is drained
+Row = dict[str, Any]
+MANY = World()  # 100,000 players by Zipf's law in 10,000 teams
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured: events of a drain, players, and seconds and events per second of live ones."""
+
+    events: int
+    few_events: int
+    players: tuple[int, ...]
+    crowd: int
+    live_seconds: int
+    rates: tuple[int, ...]
+    sustained_seconds: int
+    sustained_rates: tuple[int, ...]
+    rivals_events: int
+    naive_seconds: int
+
+
+FULL = Sizes(
+    events=5_000_000,
+    few_events=2_000_000,
+    players=(1_000, 10_000, 100_000, 1_000_000),
+    crowd=1_000_000,
+    live_seconds=60,
+    rates=(1_000, 5_000, 20_000, 35_000),
+    sustained_seconds=600,
+    sustained_rates=(50_000, 30_000, 20_000, 10_000),
+    rivals_events=1_000_000,
+    naive_seconds=60,
+)
+QUICK = Sizes(
+    events=200_000,
+    few_events=100_000,
+    players=(1_000, 100_000),
+    crowd=20_000,
+    live_seconds=10,
+    rates=(1_000,),
+    sustained_seconds=10,
+    sustained_rates=(3_000, 1_000),
+    rivals_events=50_000,
+    naive_seconds=15,
+)
+WARM_UP_EVENTS = 100_000
+
+
+def smaller(events: int, rate: int, seconds: int) -> Sizes:
+    """The full sizes, but for no more events in a drain, no faster live events, and no longer than these."""
+    return dataclasses.replace(
+        FULL,
+        events=events,
+        few_events=min(events, FULL.few_events),
+        rivals_events=min(events, FULL.rivals_events),
+        crowd=min(events, FULL.crowd),
+        live_seconds=min(seconds, FULL.live_seconds),
+        rates=tuple(each for each in FULL.rates if each <= rate),
+        sustained_seconds=seconds,
+        sustained_rates=(rate, *(each for each in FULL.sustained_rates if each < rate)),
+    )
+
+
+# A million players who come by within ten minutes, each twice: in every minute a fifth of them plays.
+CROWD_SECONDS = 600
+MEMORY_MB = {"memory": 4096}
+
+
+class Screen(Protocol):
+    """Where progress is shown."""
+
+    def say(self, text: str) -> None:
+        """One more line."""
+
+    def progress(self, title: str, total: float | None = None) -> AbstractContextManager[Callable[[float], None]]:
+        """A bar for as long as something takes."""
+
+
+class Bench:
+    """What the cases share: the settings, the sizes, the topics that are full already, and the screen."""
+
+    def __init__(self, settings: Settings, sizes: Sizes, screen: Screen) -> None:
+        self.settings, self.sizes, self.screen = settings, sizes, screen
+        self._topics: dict[tuple, Topic] = {}
+
+    def warm_up(self) -> None:
+        """A first drain, which warms the JVMs up and is not counted."""
+        self.drain("warming up", World(1_000, 100), WARM_UP_EVENTS, system.shape())
+
+    def topic(self, world: World, events: int, rate: float = RECORDED_RATE) -> Topic:
+        """A topic that holds so many events of a world; one at a time is kept."""
+        key = world, events, rate
+        if key not in self._topics:
+            for old in self._topics.values():
+                system.delete_topic(old.settings)
+            with self.screen.progress(f"filling a topic with {events:,} events of {world.players:,} players"):
+                self._topics = {key: drain.filled(self.settings, world, events, rate)}
+        return self._topics[key]
+
+    def drain(
+        self,
+        what: str,
+        world: World,
+        events: int,
+        groups: tuple[tuple[str, ...], ...],
+        rate: float = RECORDED_RATE,
+        **changed: Any,
+    ) -> Row:
+        """Drain a topic with these jobs; what that took."""
+        topic = self.topic(world, events, rate)
+        with self.screen.progress(what, topic.records) as progress:
+            result = drain.drain(topic, groups, progress, **changed)
+        row = _row(what, result)
+        self.screen.say(f"  {what}: {row['per_second']:,} events/s, right")
+        return row
+
+    def live(self, what: str, rate: float, seconds: float) -> Row:
+        """Let events come in at a rate; what that took, and how late the boards were."""
+        with self.screen.progress(what, live.WARM_UP_SECONDS + seconds) as progress:
+            result = live.run(self.settings, MANY, rate, seconds, progress)
+        row = _live_row(what, rate, result)
+        self.screen.say(f"  {what}: p99 {row['latency_ms']['top_players']['p99']:,} ms, right")
+        return row
+
+
+def _row(what: str, result: Result) -> Row:
+    usage = result.usage
+    return {
+        "what": what,
+        "events": result.records,
+        "seconds": round(result.seconds, 1),
+        "per_second": round(result.per_second),
+        "cpu_per_million": _per_million(usage, result.records)
+        | {"driver": round(result.sent.cpu_seconds / result.sent.records * 1e6, 2)},
+        "state_mb": round(result.state_mb, 1),
+        "rows_per_event": _rows_per_event(usage, result.records),
+        **_machine_row(usage, result.seconds),
+    }
+
+
+def _machine_row(usage: system.Usage, seconds: float) -> Row:
+    return {
+        "gc_percent": round(100 * usage.gc_seconds / seconds, 1),
+        "heap_peak_mb": round(usage.heap_peak_mb),
+        "peak_mb": {name: round(peak) for name, peak in usage.peak_mb.items()},
+        "busy_percent": {name: round(share, 1) for name, share in usage.busy_percent.items()},
+    }
+
+
+def _per_million(usage: system.Usage, records: int) -> dict[str, float]:
+    return {name: round(seconds / records * 1e6, 2) for name, seconds in usage.cpu_seconds.items()}
+
+
+def _rows_per_event(usage: system.Usage, records: int) -> dict[str, float]:
+    return {name: round(rows / records, 5) for name, rows in usage.rows_written.items() if rows}
+
+
+def _live_row(what: str, rate: float, result: live.Result) -> Row:
+    usage, records = result.usage, round(rate * result.seconds)
+    latency = {
+        board: {f"p{percent}": round(1000 * percentile(values, percent)) for percent in (50, 95, 99)}
+        for board, values in result.delays.items()
+        if values
+    }
+    return {
+        "what": what,
+        "rate": rate,
+        "seconds": round(result.seconds, 1),
+        "events": records,
+        "latency_ms": latency,
+        "markers": len(result.delays["top_players"]),
+        "lag_seconds": {"median": round(median(result.lag), 2), "end": round(result.lag[-1], 2)},
+        "late_events": result.late_events,
+        "held": "yes" if result.is_held else "no",
+        "driver_behind_seconds": round(result.sent.behind_seconds, 2),
+        "cpu_per_million": _per_million(usage, records)
+        | {"driver": round(result.sent.cpu_seconds / result.sent.records * 1e6, 2)},
+        "rows_per_event": _rows_per_event(usage, records),
+        "table_mb": {name: round(size, 2) for name, size in usage.table_mb.items()},
+        **_machine_row(usage, result.seconds),
+    }
+
+
+# The cases
+
+
+def drain_all(bench: Bench) -> list[Row]:
+    """All four boards, a full topic read to its end."""
+    return [
+        bench.drain(
+            f"all boards, hot streaks every {slide} s",
+            MANY,
+            bench.sizes.events,
+            system.shape(),
+            streak_slide_seconds=slide,
+        )
+        for slide in (5, 2)
+    ]
+
+
+def boards(bench: Bench) -> list[Row]:
+    """Each board alone, and what de-duplication and the list of rejects cost."""
+    events = bench.sizes.few_events
+    rows = [bench.drain(name, MANY, events, ((name,),), streak_slide_seconds=5) for name in sql.METRICS]
+    rows.append(bench.drain("hot_streaks every 2 s", MANY, events, (("hot_streaks",),), streak_slide_seconds=2))
+    # As many repetitions and broken messages as nobody hopes for.
+    bad, without = World(repeated=40, corrupt=50), tuple(name for name in sql.TABLES if name != "rejected_events")
+    for what, tables, minutes in (
+        ("all tables in one job", sql.TABLES, bench.settings.deduplicate_minutes),
+        ("the same, no de-duplication", sql.TABLES, 0),
+        ("the same, no rejects", without, bench.settings.deduplicate_minutes),
+    ):
+        rows.append(bench.drain(what, bad, events, (tables,), streak_slide_seconds=5, deduplicate_minutes=minutes))
+    return rows
+
+
+def players(bench: Bench) -> list[Row]:
+    """Top players alone over the number of players, and CPU s per million fitted over its logarithm."""
+    rows = []
+    for count in bench.sizes.players:
+        world = dataclasses.replace(MANY, players=count, teams=max(1, count // 10))
+        rows.append(
+            bench.drain(f"top players, {count:,} players", world, bench.sizes.few_events, (("top_players",),))
+            | {"players": count}
+        )
+    start, slope = line([(math.log10(row["players"]), row["cpu_per_million"]["taskmanager"]) for row in rows])
+    return [
+        *rows,
+        {"what": "fit", "cpu_per_million_at_1": round(start, 2), "more_per_tenfold_players": round(slope, 2)},
+    ]
+
+
+def latency(bench: Bench) -> list[Row]:
+    """From event to row at steady rates, and CPU fitted over the rate; given up where the boards fall behind."""
+    rows = []
+    for rate in bench.sizes.rates:
+        rows.append(bench.live(f"live, {rate:,} events/s", rate, bench.sizes.live_seconds))
+        if rows[-1]["held"] == "no":
+            break
+    held = [(row["rate"], _cores(row)) for row in rows if row["held"] == "yes"]
+    if len(held) < 2:
+        return rows
+    idle, each = line(held)
+    return [*rows, {"what": "fit", "cores_idle": round(idle, 3), "cpu_per_million": {"all": round(each * 1e6, 1)}}]
+
+
+def _cores(row: Row) -> float:
+    """CPU seconds per second of everything but the driver."""
+    costs = [cost for name, cost in row["cpu_per_million"].items() if name != "driver"]
+    return sum(costs) * row["rate"] / 1e6
+
+
+def sustained(bench: Bench) -> list[Row]:
+    """All four boards live for minutes, at the highest rate that they hold: latency, rows written, table sizes."""
+    rows = []
+    for rate in bench.sizes.sustained_rates:
+        seconds = bench.sizes.sustained_seconds
+        rows.append(bench.live(f"live, {rate:,} events/s for {seconds} s", rate, seconds))
+        if rows[-1]["held"] == "yes":
+            break
+    return rows
+
+
+def memory(bench: Bench) -> list[Row]:
+    """A million players on all boards in a small TaskManager, and bytes of checkpoint for each."""
+    count = bench.sizes.crowd
+    crowd = World(players=count, teams=count // 10, is_even=True)
+    rows = []
+    for what, minutes in (("boards", 0), ("boards and event ids", bench.settings.deduplicate_minutes)):
+        row = bench.drain(
+            f"{count:,} players, {what}",
+            crowd,
+            2 * count,
+            (sql.TABLES,),
+            rate=2 * count / CROWD_SECONDS,
+            deduplicate_minutes=minutes,
+        )
+        rows.append(row | {"bytes_per_player": round(row["state_mb"] * system.MEGABYTE / count)})
+    return rows
+
+
+def rivals(bench: Bench) -> list[Row]:
+    """The same topic and oracle: ours, the usual SQL, plain Python, Bytewax."""
+    events = bench.sizes.rivals_events
+    slide = {"streak_slide_seconds": compare.SLIDE_SECONDS}
+    ours = {
+        "ours, top players": (("top_players",),),
+        "ours, hot streaks": (("hot_streaks",),),
+        "ours, all boards in one job": (sql.TABLES,),
+    }
+    rows = [bench.drain(what, MANY, events, groups, **slide) | {"boards": "right"} for what, groups in ours.items()]
+    topic = bench.topic(MANY, events)
+    rows.append(_rival_row("usual SQL, top players", _naive(bench, topic, "top_players")))
+    rows.append(_rival_row("usual SQL, hot streaks", _naive(bench, topic, "hot_streaks")))
+    for what, program in (
+        ("plain Python, all boards", compare.python),
+        ("Bytewax, top players and hot streaks", compare.bytewax),
+    ):
+        with bench.screen.progress(what):
+            rows.append(_rival_row(what, program(topic)))
+    compare.forget(bench.settings)
+    return rows
+
+
+def _naive(bench: Bench, topic: Topic, board: str) -> Rival:
+    with bench.screen.progress(f"usual SQL, {board}", topic.records) as progress:
+        return compare.naive(topic, board, bench.sizes.naive_seconds, progress)
+
+
+def _rival_row(what: str, rival: Rival) -> Row:
+    records = max(1, rival.records)
+    cpu = {"own": rival.cpu_seconds} | {name: rival.usage.cpu_seconds[name] for name in ("kafka", "postgres")}
+    return {
+        "what": what,
+        "events": rival.records,
+        "seconds": round(rival.seconds, 1),
+        "per_second": round(rival.records / rival.seconds),
+        "cpu_per_million": {name: round(seconds / records * 1e6, 2) for name, seconds in cpu.items()},
+        "boards": rival.verdict,
+    }
+
+
+def ranks(bench: Bench) -> list[Row]:
+    """The rank of all players as one task, and in two levels; both with two tasks for the rest."""
+    rows = []
+    for what, metric in (("one level", sql.metric), ("two levels", drain.two_levels)):
+        topic = bench.topic(MANY, bench.sizes.few_events)
+        with bench.screen.progress(what, topic.records) as progress:
+            result = drain.drain(topic, (("top_players",),), progress, metric, parallelism=2)
+        rows.append(_row(f"top players, {what}", result))
+    return rows
+
+
+CASES: dict[str, Callable[[Bench], list[Row]]] = {
+    "drain": drain_all,
+    "boards": boards,
+    "players": players,
+    "ranks": ranks,
+    "latency": latency,
+    "sustained": sustained,
+    "rivals": rivals,
+    "memory": memory,
+}

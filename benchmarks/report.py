@@ -1,0 +1,258 @@
+"""What was measured as a table, as JSON, as the README's tables and as pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from settings import PROJECT
+
+RESULTS = PROJECT / "benchmarks" / "results.json"
+README = PROJECT / "README.md"
+PICTURE = PROJECT / "docs" / "benchmark.svg"
+# What stands between these two lines of the README is written from the results.
+BLOCK = re.compile(r"(?<=<!-- scripts/bench -->\n).*?(?=<!-- end of scripts/bench -->)", re.DOTALL)
+LEFT_OUT = ("zookeeper",)
+TOTALS = ("top_players", "top_teams", "team_mvps")
+Row = dict[str, Any]
+
+
+def keep(file: Path, name: str, machine: str, rows: list[Row]) -> None:
+    """Write a case's rows into a file of results, in place of its earlier ones."""
+    kept = read(file) if file.exists() else {}
+    kept[name] = {"machine": machine, "rows": rows}
+    file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+
+
+def read(file: Path = RESULTS) -> dict[str, Row]:
+    """The machine and the rows of each case."""
+    return json.loads(file.read_text())
+
+
+def table(rows: list[Row]) -> Table:
+    """What fits on a screen; the rest is in the file of results."""
+    shown = [_flat(row) for row in rows]
+    columns = dict.fromkeys(key for row in shown for key in row)
+    made = Table()
+    for key in columns:
+        made.add_column(key.replace("_", " "), justify="left" if key == "what" else "right")
+    for row in shown:
+        made.add_row(*(row.get(key, "") for key in columns))
+    return made
+
+
+def _flat(row: Row) -> dict[str, str]:
+    flat = {}
+    for key, value in row.items():
+        if key == "cpu_per_million":
+            flat |= {f"CPU s/M {name}": f"{value[name]:.1f}" for name in value if name not in LEFT_OUT}
+        elif key == "rows_per_event":
+            flat["rows/event"] = f"{sum(value.values()):.3f}"
+        elif key == "table_mb":
+            flat["tables MB"] = f"{sum(value.values()):.1f}"
+        elif key == "latency_ms":
+            flat |= {f"{board} p50/p95/p99 ms": "/".join(map(str, found.values())) for board, found in value.items()}
+        elif key == "lag_seconds":
+            flat["lag s, median/end"] = f"{value['median']}/{value['end']}"
+        elif key == "busy_percent" and value:
+            name = busiest(row)
+            flat["busiest"] = f"{name} {max(value.values()):.0f} %"
+        elif not isinstance(value, dict):
+            flat[key] = f"{value:,}" if isinstance(value, int | float) else str(value)
+    return flat
+
+
+def busiest(row: Row) -> str:
+    """The first operator of the chain that was busiest."""
+    chain = max(row["busy_percent"], key=row["busy_percent"].__getitem__)
+    return re.split(r"\[|:| ->", chain)[0]
+
+
+# The README
+
+
+def write_readme() -> None:
+    """Put the tables of the results into the README."""
+    README.write_text(BLOCK.sub(lambda _: markdown(read()), README.read_text()))
+
+
+def markdown(results: dict[str, Row]) -> str:
+    """The README's tables: drains, live runs, what they leave, ours beside others, what it costs."""
+    cases = {name: case["rows"] for name, case in results.items()}
+    machine = next(iter(results.values()))["machine"]
+    parts = [_drains(cases), _lives(cases), _rivals(cases), _costs(cases)]
+    return "\n\n".join([f"Measured on {machine}.", *parts]) + "\n"
+
+
+def _lines(heads: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [heads, ["---", *["---:"] * (len(heads) - 1)], *rows])
+
+
+def _drains(cases: dict[str, list[Row]]) -> str:
+    named = [(row["what"], row) for row in cases.get("drain", [])]
+    named += [(f"{row['what']} alone", row) for row in _alone(cases)]
+    named += [(row["what"], row) for row in [*_measured(cases, "players"), *cases.get("memory", [])]]
+    rows = [
+        [
+            what,
+            f"{row['events']:,}",
+            f"{row['per_second']:,}",
+            f"{row['cpu_per_million']['taskmanager']:.1f}",
+            f"{_whole(row):.1f}",
+            f"{row['gc_percent']:.0f} %",
+            f"{row['heap_peak_mb']:,} MB",
+        ]
+        for what, row in named
+    ]
+    heads = ["drain", "events", "events/s", "CPU s/M TaskManager", "CPU s/M all", "collecting garbage", "heap"]
+    return _lines(heads, rows)
+
+
+def _lives(cases: dict[str, list[Row]]) -> str:
+    rows = []
+    for row in [*_measured(cases, "latency"), *cases.get("sustained", [])]:
+        p50, p95, p99 = (max(row["latency_ms"][board][part] for board in TOTALS) for part in ("p50", "p95", "p99"))
+        streaks = row["latency_ms"].get("hot_streaks")
+        rows.append(
+            [
+                row["what"] + ("" if row["held"] == "yes" else ", given up"),
+                f"{p50:,} / {p95:,} / {p99:,} ms",
+                f"{streaks['p50']:,} / {streaks['p99']:,} ms" if streaks else "–",
+                f"{row['lag_seconds']['end']:.1f} s",
+                f"{row['late_events']:,}",
+                f"{_whole(row):.1f}",
+                f"{_ranked(row):.4f} / {row['rows_per_event'].get('team_mvps', 0):.3f}",
+                f"{sum(row['table_mb'].values()):.1f} MB",
+            ]
+        )
+    heads = [
+        "all boards",
+        "totals p50 / p95 / p99",
+        "hot streaks p50 / p99",
+        "behind at the end",
+        "late events",
+        "CPU s/M all",
+        "rows per event, ranked boards / MVPs",
+        "tables",
+    ]
+    return _lines(heads, rows)
+
+
+def _ranked(row: Row) -> float:
+    """Rows written per event on the boards that are cut."""
+    return sum(row["rows_per_event"].get(name, 0) for name in ("top_players", "top_teams", "hot_streaks"))
+
+
+def _whole(row: Row) -> float:
+    """CPU seconds per million of all that is not the driver."""
+    return sum(cost for name, cost in row["cpu_per_million"].items() if name != "driver")
+
+
+def _measured(cases: dict[str, list[Row]], name: str) -> list[Row]:
+    return [row for row in cases.get(name, []) if row["what"] != "fit"]
+
+
+def _alone(cases: dict[str, list[Row]]) -> list[Row]:
+    return [row for row in cases.get("boards", []) if not row["what"].startswith(("all", "the same"))]
+
+
+def _rivals(cases: dict[str, list[Row]]) -> str:
+    rows = []
+    for row in cases.get("rivals", []):
+        costs = row["cpu_per_million"]
+        own = f"{costs.get('own', costs.get('taskmanager')):.1f}"
+        rows.append(
+            [
+                f"{row['what']}, {row['events']:,} events",
+                f"{row['per_second']:,}",
+                own,
+                f"{costs['postgres']:.1f}",
+                row["boards"],
+            ]
+        )
+    return _lines(["way", "events/s", "CPU s per million, its own", "PostgreSQL's", "boards"], rows)
+
+
+def _costs(cases: dict[str, list[Row]]) -> str:
+    lines = _extras(cases)
+    lines += [
+        f"{row['what']}: {row['bytes_per_player']:,} bytes of checkpoint per player." for row in cases.get("memory", [])
+    ]
+    fits = {name: row for name in cases for row in cases[name] if row["what"] == "fit"}
+    if "players" in fits:
+        lines.append(
+            f"Top players alone cost {fits['players']['at_1_player']:.1f} CPU s per million events in the TaskManager, "
+            f"and {fits['players']['more_per_tenfold_players']:.1f} more with every tenfold of players."
+        )
+    if "latency" in fits:
+        each = fits["latency"]["cpu_per_million"]["all"]
+        lines.append(
+            f"All boards live take {fits['latency']['cores_idle']:.2f} cores when nothing happens, and {each:.1f} CPU "
+            f"s for every million events: a million events a second would take about {each:,.0f} cores for Flink, "
+            "Kafka and PostgreSQL together."
+        )
+    if "drain" in cases:
+        row = cases["drain"][0]
+        lines.append(f"Busiest in a drain: `{busiest(row)}`, {max(row['busy_percent'].values()):.0f} % of the time.")
+    if "ranks" in cases:
+        one, two = (
+            f"{row['cpu_per_million']['taskmanager']:.1f} CPU s per million, {row['per_second']:,} events/s"
+            for row in cases["ranks"]
+        )
+        lines.append(f"Top players at parallelism 2 with the rank as one task: {one}; in two levels: {two}.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _extras(cases: dict[str, list[Row]]) -> list[str]:
+    cost = {
+        row["what"]: row["cpu_per_million"]["taskmanager"] + row["cpu_per_million"]["postgres"]
+        for row in cases.get("boards", [])
+    }
+    if not cost:
+        return []
+    return [
+        f"{what} costs {cost['all tables in one job'] - cost[without]:.1f} CPU s per million more."
+        for what, without in (
+            ("De-duplication, where one event in 40 is sent twice,", "the same, no de-duplication"),
+            ("The list of rejects, where one message in 50 is broken,", "the same, no rejects"),
+        )
+    ]
+
+
+# Pictures
+
+
+def draw() -> None:
+    """Draw the README's picture from the results."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "leaderboard", "font.size": 9}
+    from matplotlib import pyplot
+
+    cases = {name: case["rows"] for name, case in read().items()}
+    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+    rows = _measured(cases, "players")
+    left.semilogx([row["players"] for row in rows], [row["per_second"] / 1000 for row in rows], "o-")
+    left.set(title="top players alone, drain", xlabel="players", ylabel="thousand events/s", ylim=0)
+    rows = [row for row in [*_measured(cases, "latency"), *cases.get("sustained", [])] if row["held"] == "yes"]
+    for part, style in (("p50", "o--"), ("p99", "o-")):
+        values = [max(row["latency_ms"][board][part] for board in TOTALS) for row in rows]
+        middle.plot([row["rate"] / 1000 for row in rows], values, style, label=part)
+    middle.set(title="event → row in PostgreSQL, worst of three", xlabel="thousand events/s", ylabel="ms", ylim=0)
+    middle.legend(frameon=False)
+    rows, start = _alone(cases), [0.0] * len(_alone(cases))
+    for service in ("taskmanager", "postgres", "kafka", "jobmanager"):
+        costs = [row["cpu_per_million"][service] for row in rows]
+        right.barh([row["what"] for row in rows], costs, left=start, label=service)
+        start = [sum(pair) for pair in zip(start, costs, strict=True)]
+    right.set(title="one board alone, drain", xlabel="CPU s per million events")
+    right.invert_yaxis()
+    right.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.2), ncols=4, columnspacing=1)
+    for axes in (left, middle, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(PICTURE, metadata={"Date": None})
