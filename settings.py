@@ -76,6 +76,9 @@ class Settings:
     parallelism: int = _setting(1, "parallelism of each job")
     checkpoint_seconds: int = _setting(10, "time between checkpoints")
     sink_flush_millis: int = _setting(200, "the longest time that the sink holds rows back")
+    totals_flush_seconds: int = _setting(
+        5, "the same for everybody's totals, for looking players up; 0 = do not write them"
+    )
     zookeeper_port: int = _setting(2181, "port of the ZooKeeper that Flink's high availability uses")
 
     supervisor_port: int = _setting(9001, "port of the process supervisor")

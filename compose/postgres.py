@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg2
-from psycopg2.extensions import connection, encrypt_password, make_dsn, parse_dsn
+from psycopg2.extensions import connection, cursor, encrypt_password, make_dsn, parse_dsn
 
 from compose.errors import SetupError
 from compose.passwords import passwords
@@ -27,6 +27,7 @@ DATABASE = "leaderboard"
 ADMIN, FLINK = "leaderboard_admin", "leaderboard_flink"
 READER, MODERATOR = "leaderboard_reader", "leaderboard_moderator"
 TLS_OPTIONS = ("sslmode", "sslrootcert")  # of a connection string; libpq and JDBC understand them alike
+COLLATIONS = ("pg_c_utf8", "und-x-icu")  # PostgreSQL 17 on, and any that is built with ICU
 # Flink's connections for each table and slot: those of a job that died end later than the next one begins.
 CONNECTIONS_PER_SLOT = 4
 
@@ -175,11 +176,22 @@ def create(settings: Settings) -> None:
         for name, columns in sql.GROWING.items():
             new, old = (", ".join(f"{row}.{column}" for column in columns) for row in ("NEW", "OLD"))
             cursor.execute(sql.read("postgres/never_back.sql", table=name, new=new, old=old))
-        for name, (column, millis) in sql.KEPT_MILLIS.items():
+        for name, (column, millis) in sql.kept_millis(settings).items():
             cursor.execute(sql.read("postgres/forget_old.sql", table=name, column=column, millis=millis))
+        cursor.execute("CREATE INDEX IF NOT EXISTS rejected_events_by_age ON flink.rejected_events (rejected_at)")
+        cursor.execute(sql.lookups(_collation(cursor), READER))
+
+
+def _collation(cursor: cursor) -> str:
+    """One that knows the letters of all alphabets, where this server has one."""
+    cursor.execute("SELECT collname FROM pg_collation WHERE collname = ANY (%s)", [list(COLLATIONS)])
+    known = {name for (name,) in cursor.fetchall()}
+    return f'"{next((name for name in COLLATIONS if name in known), "default")}"'
 
 
 def _views(name: str, settings: Settings) -> dict[str, str]:
+    if name in sql.TOTALS:
+        return {}  # too many rows to rank; readers have functions
     views = {name: sql.board(name, settings)}
     if "season_start" in sql.columns(name):
         views[f"{name}_by_season"] = sql.board(name, settings, all_seasons=True)

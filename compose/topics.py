@@ -41,7 +41,7 @@ def _topics(settings: Settings) -> dict[str, dict]:
         "message.timestamp.type": "LogAppendTime",
         "retention.ms": str(retention_millis(settings)),
     }
-    names = (*sql.TABLES, BANS)
+    names = (*sql.tables(sql.METRICS, "kafka", settings), BANS)
     boards = {sql.board_topic(name): {"num_partitions": 1, "configs": _board_config(name)} for name in names}
     return {settings.topic: {"num_partitions": settings.topic_partitions, "configs": events}, **boards}
 

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 READ = (*sql.METRICS, "late_events")
 LIMIT = 100  # readers show so many places at most
-TIMES = ("reached_at", "window_end", "season_start")
+TIMES = ("reached_at", "window_end", "season_start", "banned_at")
 FOLLOWED = (*READ, "bans")  # the topics that the boards in Kafka are made of
 FRESH = {"top_teams": "reached_at", "top_players": "reached_at", "hot_streaks": "window_end"}
 
@@ -74,17 +74,20 @@ def _query(cursor: Any) -> Boards:
     rows = {}
     for name in READ:
         cursor.execute(f"SELECT * FROM leaderboard.{name} LIMIT {LIMIT}")
-        rows[name] = _rows(cursor)
+        rows[name] = utc_rows(cursor)
     return Boards(rows)
 
 
-def _rows(cursor: Any) -> list[Row]:
+def utc_rows(cursor: Any) -> list[Row]:
+    """What a cursor has found, 100 rows at most, by column, with times in UTC."""
     names = [column[0] for column in cursor.description]
     rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(LIMIT)]
     return [{name: _utc(value) if name in TIMES else value for name, value in row.items()} for row in rows]
 
 
-def _utc(value: datetime | float) -> datetime:
+def _utc(value: datetime | float | None) -> datetime | None:
+    if value is None:
+        return None
     return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
 
 
@@ -140,7 +143,7 @@ def _upsert(schema: str, name: str, columns: list[str]) -> str:
 
 def ranked(db: sqlite3.Connection, settings: Settings) -> Boards:
     """The boards of folded tables, row for row what the views of PostgreSQL show."""
-    return Boards({name: _rows(db.execute(sql.board(name, settings))) for name in READ})
+    return Boards({name: utc_rows(db.execute(sql.board(name, settings))) for name in READ})
 
 
 class KafkaFold:

@@ -89,14 +89,16 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def _explain(options: argparse.Namespace) -> None:
     for names in _groups(options.metrics, options.one_job):
         environment = _with_tables(options, _title(names, options.sink))
-        print(job.compile_plan(environment, sql.tables(names), settings).explain())
+        print(job.compile_plan(environment, sql.tables(names, options.sink, settings), settings).explain())
 
 
 def _start(options: argparse.Namespace) -> None:
     """Submit without asking what runs: a JobManager that comes back goes on with the job that it knows."""
     title = _title(options.metrics, options.sink)
     environment = _with_tables(options, title)
-    job.execute(environment, job.compile_plan(environment, sql.tables(options.metrics), settings), title)
+    job.execute(
+        environment, job.compile_plan(environment, sql.tables(options.metrics, options.sink, settings), settings), title
+    )
 
 
 def _sink_in_use() -> str | None:
@@ -129,7 +131,7 @@ def _submit(options: argparse.Namespace) -> None:
             print(f"{title}: runs already, not submitted again")
             continue
         environment = _with_tables(options, title)
-        plans[title] = environment, job.compile_plan(environment, sql.tables(names), settings)
+        plans[title] = environment, job.compile_plan(environment, sql.tables(names, options.sink, settings), settings)
         if title in going_on:
             savepoints.check(settings, title, plans[title][1])
     _check_slots(len(plans), len(ending & running.keys()))
@@ -137,7 +139,7 @@ def _submit(options: argparse.Namespace) -> None:
     _end({title: running[title] for title in ending & running.keys()})
     savepoints.forget(settings, ending)
     fresh = plans.keys() - going_on.keys()
-    _clear(options.sink, sql.tables(job.taken(fresh)))
+    _clear(options.sink, sql.tables(job.taken(fresh), options.sink, settings))
     lag.forget(settings, fresh)  # they start from the topic's first record
     for title, (environment, plan) in plans.items():
         if title in going_on:

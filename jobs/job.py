@@ -100,13 +100,15 @@ def define_tables(environment: TableEnvironment, sink: str, settings: Settings, 
         access = postgres.flink_access(settings)
     else:
         access = {"kafka_options": broker.table_options(settings)}
-    for name in sql.TABLES:
+    for name in sql.tables(sql.METRICS, sink, settings):
         where = {"table": name} | ({} if sink == "postgres" else {"board_topic": sql.board_topic(name)})
+        is_totals = name in sql.TOTALS
         environment.execute_sql(
             sql.read(
                 f"sinks/{sink}.sql",
                 columns=sql.columns(name),
-                sink_flush_millis=settings.sink_flush_millis,
+                sink_flush_millis=settings.totals_flush_seconds * 1000 if is_totals else settings.sink_flush_millis,
+                sink_flush_rows=sql.TOTALS_ROWS if is_totals else sql.BOARD_ROWS,
                 **access,
                 **where,
             )

@@ -13,15 +13,22 @@ from compose import broker
 from settings import PROJECT, Settings
 
 # The job of each board, with the tables it writes. What is left out of the boards is seen on the
-# way, so its list and its count ride along instead of reading the topic once more.
+# way, and so are the totals of those who are not on it: they ride along instead of reading the topic once more.
 JOBS = {
     "top_teams": ("top_teams", "rejected_events"),
-    "top_players": ("top_players",),
+    "top_players": ("top_players", "player_totals"),
     "hot_streaks": ("hot_streaks", "late_events"),
-    "team_mvps": ("team_mvps",),
+    "team_mvps": ("team_mvps", "member_totals"),
 }
 METRICS = tuple(JOBS)
 TABLES = tuple(chain.from_iterable(JOBS.values()))
+
+# A row for everybody who plays: for looking somebody up, which takes a database, and written at a beat of their own.
+TOTALS = ("player_totals", "member_totals")
+FOUND_PLAYERS, MEMBERS = 20, 100  # what a search, and a team, shows at most
+SEARCHED_BEST = 3_000  # players who are looked through before an index is asked
+TOTALS_ROWS = 100_000  # written earlier when so many have changed
+BOARD_ROWS = 100
 
 # Kept beyond the board's size: when somebody is banned, others move up; and somebody who falls off
 # what is kept and comes back, once more after a recovery, does so out of sight.
@@ -33,6 +40,8 @@ GROWING = {
     "top_players": ("total_score", "reached_at"),
     "team_mvps": ("team_total", "player_total"),
     "late_events": ("events",),
+    "player_totals": ("total_score", "reached_at"),
+    "member_totals": ("player_total",),
 }
 
 # How long rows that nobody writes again are kept, by table: the time they have, and milliseconds.
@@ -53,9 +62,16 @@ SEASONS = {
 }
 
 
-def tables(metrics: Iterable[str]) -> list[str]:
-    """The tables that the jobs of these metrics write."""
-    return [table for metric in metrics for table in JOBS[metric]]
+def tables(metrics: Iterable[str], sink: str, settings: Settings) -> list[str]:
+    """The tables that the jobs of these metrics write to "postgres" or "kafka"."""
+    has_totals = sink == "postgres" and settings.totals_flush_seconds > 0
+    return [table for metric in metrics for table in JOBS[metric] if has_totals or table not in TOTALS]
+
+
+def kept_millis(settings: Settings) -> dict[str, tuple[str, int]]:
+    """The same as KEPT_MILLIS with everybody's totals, of this season and the one before."""
+    length = season_millis(settings.season)
+    return KEPT_MILLIS | (dict.fromkeys(TOTALS, ("season_start", length)) if length else {})
 
 
 def read(path: str, **values: object) -> str:
@@ -99,6 +115,18 @@ def metric(name: str, settings: Settings) -> str:
         topic=settings.topic,
         places=settings.board_size + SPARE_PLACES,
         streak_slide_seconds=settings.streak_slide_seconds,
+    )
+
+
+def lookups(collation: str, reader_role: str) -> str:
+    """The statements that let readers look up one player or team in PostgreSQL."""
+    return read(
+        "postgres/lookups.sql",
+        collation=collation,
+        reader_role=reader_role,
+        found_players=FOUND_PLAYERS,
+        searched_best=SEARCHED_BEST,
+        members=MEMBERS,
     )
 
 

@@ -8,5 +8,6 @@ ${columns} NOT ENFORCED
     'username' = '${jdbc_user}',
     'password' = '${jdbc_password}',
     'sink.buffer-flush.interval' = '${sink_flush_millis} ms',
+    'sink.buffer-flush.max-rows' = '${sink_flush_rows}',
     'sink.max-retries' = '3'
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -15,7 +16,7 @@ SETTINGS = Settings()
 @pytest.fixture(scope="module")
 def environment():
     made = job.table_environment(SETTINGS)
-    job.define_tables(made, "kafka", SETTINGS, group="plans")
+    job.define_tables(made, "postgres", SETTINGS, group="plans")
     return made
 
 
@@ -76,6 +77,18 @@ def test_a_row_that_changes_is_never_deleted_first(environment, name):
 @pytest.mark.parametrize("name", ["top_teams", "top_players", "hot_streaks", "team_mvps"])
 def test_no_sink_keeps_a_copy_of_its_rows(plans, name):
     assert "upsertMaterialize=[true]" not in plans[name]
+
+
+@pytest.mark.parametrize(("name", "aggregates"), [("top_players", 1), ("team_mvps", 2)])
+def test_everybodys_totals_are_counted_with_the_board(plans, name, aggregates):
+    assert plans[name].count("GroupAggregate(") == aggregates
+
+
+@pytest.mark.parametrize("sink", ["kafka", "postgres"])
+def test_everybodys_totals_are_for_a_database_and_can_be_left_out(sink):
+    without = dataclasses.replace(SETTINGS, totals_flush_seconds=0)
+    assert sql.tables(["top_players"], sink, without) == ["top_players"]
+    assert ("player_totals" in sql.tables(["top_players"], sink, SETTINGS)) == (sink == "postgres")
 
 
 @pytest.mark.parametrize("name", ["top_teams", "top_players", "hot_streaks", "one job"])
