@@ -96,6 +96,9 @@ class Settings:
     oidc_client_secret_file: str = _setting("", "file that holds the page's secret there and nothing else")
     oidc_page_url: str = _setting("", "https://… of the page as browsers see it")
     oidc_allowed: str = _setting("", "who may read the page: ada@example.org,@example.com; empty = all who log in")
+    api_token_file: str = _setting(
+        "", "file that holds the token that programs show at /api and nothing else; empty = none is asked for"
+    )
     rate_per_second: float = _setting(50.0, "events per second of the injector that run_all.sh starts")
 
     @property

@@ -1,4 +1,4 @@
-"""Serves the page: python -m dashboard. With headers that keep a browser from asking anybody else."""
+"""Serves the page, with JSON beside it: python -m dashboard. Its headers keep a browser from asking anybody else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 
 from compose.errors import SetupError
-from dashboard import login
+from dashboard import api, login
 from settings import PROJECT, settings
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def main() -> None:
     try:
         login.check(settings)
         secrets = login.secrets(settings)
+        routes = api.routes(settings)
     except SetupError as error:
         sys.exit(f"dashboard: {error}")
     options = {
@@ -68,7 +69,8 @@ def main() -> None:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
     }
-    app = st.App(PROJECT / "dashboard" / "app.py", secrets=secrets, middleware=[Middleware(SecurityHeaders)])
+    headers = [Middleware(SecurityHeaders)]
+    app = st.App(PROJECT / "dashboard" / "app.py", secrets=secrets, routes=routes, middleware=headers)
     app.run(config=options)
 
 

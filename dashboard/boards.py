@@ -63,6 +63,11 @@ def read(sink: str, settings: Settings) -> Boards:
     return _read_postgres(settings) if sink == "postgres" else _fold(settings).boards()
 
 
+def teams(settings: Settings) -> int | None:
+    """How many teams the newest season has in the folded topics; None while they are not read."""
+    return _fold(settings).teams()
+
+
 # PostgreSQL
 
 
@@ -172,6 +177,14 @@ class KafkaFold:
             trouble = self._trouble or ("does not answer" if self._db else "is still sending old records")
         what = f"Kafka at {self._settings.brokers} {trouble}."
         raise BoardsUnavailable(f"{what} The page comes back by itself; scripts/run_all.sh starts what is down.")
+
+    def teams(self) -> int | None:
+        """How many teams have scored in the newest season, as of the last poll."""
+        newest = (
+            "SELECT COUNT(*) FROM flink.team_mvps WHERE season_start = (SELECT MAX(season_start) FROM flink.team_mvps)"
+        )
+        with self._changed:
+            return self._db.execute(newest).fetchone()[0] if self._db else None
 
     def _run(self) -> None:
         while self._is_wanted():

@@ -6,6 +6,7 @@ A refresh of a sink begins with its first viewer; it ends, and forgets all, when
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections import deque
 from contextlib import closing
@@ -18,9 +19,10 @@ from typing import Literal
 from kafka import KafkaConsumer, TopicPartition
 
 from compose import broker
-from dashboard import boards
+from dashboard import boards, players
 from dashboard.boards import Boards, BoardsUnavailable, Row
 from dashboard.database import IDLE_SECONDS, first_line
+from jobs import job
 from settings import Settings
 
 REFRESH_SECONDS = 1
@@ -30,6 +32,8 @@ PLACE_SECONDS, PLACE_SAMPLES = 10, 360  # an hour
 MINUTE_SECONDS = 60
 RATE_SECONDS = 10  # events per second are the average of so many
 BROKER_SECONDS = 5
+COUNT_SECONDS = 5
+SINK_SECONDS = 5
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +189,8 @@ class Refresh(Background):
     def _forget(self) -> None:
         self._look: Look | None = None
         self._memory = Memory()
+        self._counted: tuple[int | None, int | None] = (None, None)
+        self._counted_at = -math.inf
 
     def _work(self) -> None:
         made = self._read()
@@ -203,14 +209,25 @@ class Refresh(Background):
         now, read_at = sample(read), datetime.now(UTC)
         before = tuple(self._memory.samples)
         self._memory.take(now, read_at)
-        return Look(read, None, read_at, self._counts(), now, before, tuple(self._memory.places))
+        return Look(read, None, read_at, self._counts(read), now, before, tuple(self._memory.places))
 
     def _in_trouble(self, trouble: str) -> Look:
         last = self._look or Look()
         return replace(last, trouble=trouble, counts=self._counts())
 
-    def _counts(self) -> Counts:
-        return Counts(*self._pulse.rate())
+    def _counts(self, read: Boards | None = None) -> Counts:
+        """How much goes on; players and teams are counted every 5 s, and only when the boards can be read."""
+        if read and monotonic() - self._counted_at >= COUNT_SECONDS:
+            self._counted, self._counted_at = self._count(read), monotonic()
+        return Counts(*self._pulse.rate(), *self._counted)
+
+    def _count(self, read: Boards) -> tuple[int | None, int | None]:
+        if self._sink == "kafka":
+            return None, boards.teams(self._settings)
+        try:
+            return players.counts(self._settings)
+        except BoardsUnavailable:
+            return None, None
 
 
 def sample(read: Boards) -> Sample:
@@ -278,7 +295,20 @@ class Pulse(Background):
                 Event().wait(max(0, began + REFRESH_SECONDS - monotonic()))
 
 
+def sink_in_use(settings: Settings) -> str | None:
+    """Where the jobs write the boards; None when there are none, or Flink does not answer. Asked every 5 s at most."""
+    asked_at, sink = _sinks.get(settings, (-math.inf, None))
+    if monotonic() - asked_at > SINK_SECONDS:
+        try:
+            sink = job.sink_in_use(settings)
+        except job.JobError:
+            sink = None
+        _sinks[settings] = monotonic(), sink
+    return sink
+
+
 _starting = Lock()
+_sinks: dict[Settings, tuple[float, str | None]] = {}
 _refreshes: dict[tuple[str, Settings], Refresh] = {}
 _pulses: dict[Settings, Pulse] = {}
 

@@ -233,7 +233,7 @@ class Follower:
             self.events.append(event)
 
     def recent(self, now: datetime) -> Recent:
-        events = sorted(self.events, key=lambda event: event["event_at"], reverse=True)
+        events = sorted(reversed(self.events), key=lambda event: event["event_at"], reverse=True)
         shown = Recent(now, events[:LAST_EVENTS], self.looked_back_to, self.records)
         seconds_back = (now - self.looked_back_to).total_seconds() if self.looked_back_to else 0
         if not self.has_all and seconds_back < LONG_SECONDS:

@@ -115,12 +115,22 @@ def environment_for(state: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Kafka and PostgreSQL, empty, with topics, tables and roles."""
+    yield from _running(tmp_path_factory.mktemp("stores"), "postgres", "kafka")
+
+
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Kafka, PostgreSQL and Flink, empty, with topics, tables and roles."""
-    environment = environment_for(tmp_path_factory.mktemp("stack"))
+    yield from _running(tmp_path_factory.mktemp("stack"), "postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
+
+
+def _running(state: Path, *services: str) -> Iterator[Stack]:
+    environment = environment_for(state)
     made = Stack(settings_module.read(environment), environment)
     try:
-        made.run("compose", "start", "postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
+        made.run("compose", "start", *services)
         made.run("compose", "create")
         yield made
     finally:

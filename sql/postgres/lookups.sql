@@ -329,24 +329,30 @@ $$$$;
 -- The players of the newest season with these words anywhere in their id or
 -- name, whole ones first, then by total; ${found_players} at most. One or two
 -- letters are looked for anywhere in the best ${searched_best}, and at the
--- beginning of all others.
+-- beginning of all others. What is found is gathered before it is ordered: the
+-- planner would walk all players in their order, hoping to meet twenty soon.
 CREATE OR REPLACE FUNCTION leaderboard.find_players(words TEXT)
 RETURNS TABLE (
     user_id TEXT, user_name TEXT, team_id TEXT, team_name TEXT, total_score BIGINT,
     is_exact BOOLEAN, is_banned BOOLEAN
 )
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$$$
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$$$
 #variable_conflict use_column
 DECLARE
     wanted CONSTANT TEXT := leaderboard.folded(btrim(words));
     season CONSTANT BIGINT := (SELECT MAX(season_start) FROM flink.player_totals);
     wanted_grams CONSTANT TEXT[] := leaderboard.grams(wanted);
     ids TEXT[] := ARRAY(
-        SELECT names.user_id
-        FROM flink.player_names AS names
+        WITH whole AS MATERIALIZED (
+            SELECT names.user_id
+            FROM flink.player_names AS names
+            WHERE names.folded_id = wanted OR names.folded_name = wanted
+        )
+        SELECT players.user_id
+        FROM whole
         JOIN flink.player_totals AS players
-            ON players.season_start = season AND players.user_id = names.user_id
-        WHERE names.folded_id = wanted OR names.folded_name = wanted
+            ON players.season_start = season AND players.user_id = whole.user_id
         ORDER BY players.total_score DESC, players.reached_at, players.user_id
         LIMIT ${found_players}
     );
@@ -370,26 +376,33 @@ BEGIN
                 OR strpos(leaderboard.folded(user_name), wanted) > 0
             LIMIT ${found_players}
         );
-        IF cardinality(best) < ${found_players} THEN
+        IF cardinality(best) < ${found_players} AND wanted_grams IS NOT NULL THEN
             best := best || ARRAY(
+                WITH within AS MATERIALIZED (
+                    SELECT names.user_id
+                    FROM flink.player_names AS names
+                    WHERE leaderboard.grams(names.folded_id || chr(10) || names.folded_name) @> wanted_grams
+                        AND (strpos(names.folded_id, wanted) > 0 OR strpos(names.folded_name, wanted) > 0)
+                )
                 SELECT players.user_id
-                FROM flink.player_names AS names
+                FROM within
                 JOIN flink.player_totals AS players
-                    ON players.season_start = season AND players.user_id = names.user_id
-                WHERE leaderboard.grams(names.folded_id || chr(10) || names.folded_name) @> wanted_grams
-                    AND (strpos(names.folded_id, wanted) > 0 OR strpos(names.folded_name, wanted) > 0)
+                    ON players.season_start = season AND players.user_id = within.user_id
                 ORDER BY players.total_score DESC, players.reached_at, players.user_id
                 LIMIT ${found_players}
             );
-        END IF;
-        IF wanted_grams IS NULL THEN
+        ELSIF cardinality(best) < ${found_players} THEN
             best := best || ARRAY(
+                WITH beginning AS MATERIALIZED (
+                    SELECT names.user_id
+                    FROM flink.player_names AS names
+                    WHERE names.folded_id >= wanted AND names.folded_id < wanted || chr(1114111)
+                        OR names.folded_name >= wanted AND names.folded_name < wanted || chr(1114111)
+                )
                 SELECT players.user_id
-                FROM flink.player_names AS names
+                FROM beginning
                 JOIN flink.player_totals AS players
-                    ON players.season_start = season AND players.user_id = names.user_id
-                WHERE names.folded_id >= wanted AND names.folded_id < wanted || chr(1114111)
-                    OR names.folded_name >= wanted AND names.folded_name < wanted || chr(1114111)
+                    ON players.season_start = season AND players.user_id = beginning.user_id
                 ORDER BY players.total_score DESC, players.reached_at, players.user_id
                 LIMIT ${found_players}
             );

@@ -7,7 +7,7 @@ from threading import Thread, enumerate
 
 import pytest
 
-from dashboard import boards, live
+from dashboard import boards, live, players
 from settings import Settings
 from tests.conftest import eventually
 from tests.dashboard.test_app import made
@@ -30,6 +30,7 @@ def reading(monkeypatch):
         return Database.answer
 
     monkeypatch.setattr(boards, "read", read)
+    monkeypatch.setattr(players, "counts", lambda _: (None, None))
     monkeypatch.setattr(live, "REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(live, "IDLE_SECONDS", 2)
     yield Database

@@ -1,0 +1,248 @@
+"""What programs are answered: the real server over a real PostgreSQL and a real broker, without Flink."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import requests
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from compose import postgres
+from compose.errors import SetupError
+from dashboard import api
+from settings import PREFIX, PROJECT, Settings
+from tests import hostile
+from tests.conftest import Stack, eventually, free_ports
+from tests.dashboard.test_players import ban, write, write_team
+
+DAY = 86_400_000
+NAMES = [name for name in hostile.LIMITS["user_name"] if "\0" not in name and len(name) <= 200]
+
+
+@contextmanager
+def served(stack: Stack, **changed: object) -> Iterator[str]:
+    """The address of the server over these stores, under these changed settings."""
+    (port,) = free_ports(1)
+    own = {PREFIX + name.upper(): str(value) for name, value in changed.items()}
+    environment = stack.environment | {f"{PREFIX}DASHBOARD_PORT": str(port)} | own
+    process = subprocess.Popen([sys.executable, "-m", "dashboard"], env=environment, cwd=PROJECT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(0.2), stop=stop_after_delay(60)
+        ):
+            with attempt:
+                requests.get(f"{address}/healthz", timeout=5).raise_for_status()
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def fill(stack: Stack, age_seconds: float = 1) -> None:
+    """Fifteen teams and players on the boards and in the totals, the newest score so old, one of them banned."""
+    now = int((time.time() - age_seconds) * 1000)
+    season = now - now % DAY
+    tables = ["top_teams", "top_players", "team_mvps", "player_totals", "member_totals"]
+    postgres.clear(stack.settings, tables)
+    with closing(postgres.connect(postgres.owner_dsn(stack.settings))) as db, db.cursor() as cursor:
+        cursor.execute("TRUNCATE moderation.decisions")
+        for number in range(15):
+            name = NAMES[number % len(NAMES)]
+            team = [season, f"t/{number}", name, 100 - number, now]
+            player = [season, f"u/{number} ü", name, "T", name, 100 - number, now]
+            cursor.execute("INSERT INTO flink.top_teams VALUES (%s, %s, %s, %s, %s)", team)
+            cursor.execute("INSERT INTO flink.top_players VALUES (%s, %s, %s, %s, %s, %s, %s)", player)
+            write(cursor, (player[1], player[5], name, now), season=season)
+        write_team(cursor, "T", 2_000, season=season)
+        ban(cursor, "player", "u/3 ü")
+
+
+@pytest.fixture(scope="module")
+def address(stores: Stack) -> Iterator[str]:
+    fill(stores)
+    with served(stores) as found:
+        yield found
+
+
+def asked(url: str, status: int = 200, **headers: str) -> dict:
+    answer = requests.get(url, headers=headers, timeout=20)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    return answer.json()
+
+
+def moment(text: str) -> datetime:
+    assert text.endswith("Z")
+    return datetime.fromisoformat(text)
+
+
+def test_all_boards_are_listed(address):
+    found = asked(f"{address}/api/boards")
+    assert {each["board"]: each["rows"] for each in found["boards"]} == {
+        "top_teams": 15,
+        "top_players": 14,
+        "hot_streaks": 0,
+        "team_mvps": 1,
+    }
+    assert found["sink"] == "postgres"
+    assert moment(found["as_of"]) > moment(found["season_start"])
+
+
+def test_a_board_comes_in_pages(address):
+    first = asked(f"{address}/api/boards/top_players")
+    assert [row["rank_number"] for row in first["rows"]] == list(range(1, 11))
+    assert (first["total"], first["next_offset"]) == (14, 10)
+    rest = asked(f"{address}/api/boards/top_players?limit=100&offset=10")
+    assert [row["rank_number"] for row in rest["rows"]] == [11, 12, 13, 14]
+    assert rest["next_offset"] is None
+    assert {row["user_name"] for row in first["rows"] + rest["rows"]} <= set(NAMES)
+    assert set(first["rows"][0]) == {
+        *("rank_number", "user_id", "user_name", "team_id", "team_name", "total_score"),
+        *("reached_at", "season_start", "movement"),
+    }
+
+
+def test_a_player_has_rank_and_neighbours(address):
+    found = asked(f"{address}/api/players/{quote('u/5 ü', safe='')}")
+    assert (found["user_id"], found["rank_number"], found["players"]) == ("u/5 ü", 5, 14)
+    assert [row["rank_number"] for row in found["neighbours"]] == [2, 3, 4, 5, 6, 7, 8]
+    assert found["team_share"] == pytest.approx(95 / 2_000)
+    assert moment(found["reached_at"])
+    banned = asked(f"{address}/api/players/{quote('u/3 ü', safe='')}")
+    assert (banned["rank_number"], banned["ban_reason"]) == (None, "plays with a bot")
+
+
+def test_players_are_found_by_a_part_of_their_name(address):
+    found = asked(f"{address}/api/players?name=SCRIPT")["players"]
+    assert found
+    assert all("<script>" in row["user_name"] for row in found)
+    assert asked(f"{address}/api/players?name=nobody at all")["players"] == []
+
+
+def test_a_team_has_members_with_shares(address):
+    found = asked(f"{address}/api/teams/T")
+    assert (found["members"], found["rank_number"], found["mvp"]["user_id"]) == (15, 1, "u/0 ü")
+    assert found["best"][0]["fair_share"] == pytest.approx(100 / 2_000 * 15)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/api/boards/top_golfers", 404, "there are top_teams, top_players"),
+        ("/api/players/nobody", 404, "No player has the id 'nobody' in the newest season"),
+        ("/api/teams/a%20%2F", 404, "No team has the id"),
+        ("/api/golfers", 404, "There is nothing here; there are /api/boards"),
+        ("/api/boards/top_teams?limit=0", 400, "limit must be a whole number from 1 to 100"),
+        ("/api/boards/top_teams?limit=٣", 400, "limit must be"),
+        ("/api/boards/top_teams?limit=101", 400, "limit must be"),
+        ("/api/boards/top_teams?offset=-1", 400, "offset must be"),
+        ("/api/boards/top_teams?offset=9999999999999", 400, "offset must be"),
+        ("/api/boards/top_teams?page=2", 400, "No parameter is called 'page'; there are sink, limit, offset"),
+        ("/api/boards?sink=oracle", 400, "sink must be one of postgres, kafka"),
+        ("/api/players", 400, "name must be 1 to 200 characters"),
+        ("/api/players?name=" + "x" * 201, 400, "name must be"),
+        ("/api/players?name=a%00b", 400, "name must be"),
+    ],
+)
+def test_what_cannot_be_answered_says_why(address, path, status, says):
+    assert says in asked(address + path, status)["error"]
+
+
+@pytest.mark.parametrize("path", ["/api/boards", "/api/boards/top_teams", "/api/players/a", "/api/teams/a"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_there_is_nothing_to_write(address, path, method):
+    answer = requests.request(method, address + path, timeout=20)
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+    assert answer.json() == {"error": f"{method} is not for reading; ask with GET."}
+
+
+def test_what_has_not_changed_is_not_sent_again(address):
+    url = f"{address}/api/boards/top_teams?limit=1"
+    first = requests.get(url, timeout=20)
+    assert first.headers["Cache-Control"] == "private, max-age=1"
+    again = requests.get(url, headers={"If-None-Match": first.headers["ETag"]}, timeout=20)
+    assert (again.status_code, again.content) == (304, b"")
+    assert asked(url, **{"If-None-Match": '"another"'}) == first.json()
+
+
+def test_the_page_is_still_there(address):
+    answer = requests.get(address, timeout=20)
+    assert answer.status_code == 200
+    assert "<title>" in answer.text
+
+
+def test_it_is_ready_while_the_boards_are_fresh(address, stores):
+    fill(stores)
+
+    def check() -> None:
+        assert asked(f"{address}/readyz")["status"] == "ready"
+
+    eventually(check)
+    fill(stores, age_seconds=100)
+
+    def check_old() -> None:
+        assert "s old; 30 s are allowed" in asked(f"{address}/readyz", 503)["error"]
+
+    eventually(check_old)
+    assert asked(f"{address}/healthz") == {"status": "alive"}
+
+
+def test_boards_in_topics_are_answered_and_lookups_are_not(stores):
+    with served(stores, sink="kafka") as address:
+        assert asked(f"{address}/api/boards")["sink"] == "kafka"
+        for path in ("players/a", "players?name=a", "teams/a"):
+            assert "in PostgreSQL only" in asked(f"{address}/api/{path}", 503)["error"]
+        assert "no score has arrived" in asked(f"{address}/readyz", 503)["error"]
+
+
+def test_totals_that_nobody_writes_are_said_to_be_missing(stores):
+    with served(stores, totals_flush_seconds=0) as address:
+        assert "TOTALS_FLUSH_SECONDS is 0" in asked(f"{address}/api/players/a", 503)["error"]
+
+
+def test_a_database_that_is_away_is_said(stores):
+    with served(stores, postgres_port=1) as address:
+        for path in ("readyz", "api/boards", "api/boards/top_teams", "api/players/a"):
+            assert "PostgreSQL cannot be reached" in asked(f"{address}/{path}", 503)["error"]
+        assert asked(f"{address}/healthz") == {"status": "alive"}
+
+
+def test_a_token_is_asked_for_when_there_is_one(stores, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("secret-7\n")
+    with served(stores, api_token_file=file) as address:
+        for shown in ("", "Bearer wrong", "secret-7", "Bearer é"):
+            for path in ("boards", "boards/top_teams", "players/a", "players?name=a", "teams/a"):
+                answer = requests.get(f"{address}/api/{path}", headers={"Authorization": shown.encode()}, timeout=20)
+                assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert asked(f"{address}/api/boards", Authorization="Bearer secret-7")["boards"]
+        assert asked(f"{address}/healthz") == {"status": "alive"}
+
+
+def test_where_people_log_in_programs_need_a_token(tmp_path):
+    assert api._token(Settings(oidc_metadata_url="https://example.org")) == b""
+    assert api._token(Settings()) is None
+    with pytest.raises(SetupError, match="API_TOKEN_FILE cannot be read"):
+        api.routes(Settings(api_token_file=str(tmp_path / "absent")))
+    Path(tmp_path / "empty").touch()
+    with pytest.raises(SetupError, match="is empty"):
+        api.routes(Settings(api_token_file=str(tmp_path / "empty")))
+
+
+def test_answers_are_json_whatever_a_name_is(address):
+    answer = requests.get(f"{address}/api/boards/top_players?limit=100", timeout=20)
+    assert {row["user_name"] for row in json.loads(answer.content)["rows"]} <= set(NAMES)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
