@@ -60,7 +60,7 @@ def look(changed: str = "", old: str = "", new: str = "", also: tuple = ()) -> b
         if name == changed:
             assert old in text
             text = text.replace(old, new, 1)
-        rows[name] = boards._rows(db.execute(text))
+        rows[name] = boards.utc_rows(db.execute(text))
     return boards.Boards(rows)
 
 
