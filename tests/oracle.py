@@ -244,6 +244,30 @@ def top_players(summed: Totals, banned: str = "") -> list[dict]:
     return _ranked(rows, "total_score", lambda row: (row["reached_at"], row["user_id"]))[:100]
 
 
+def player_totals(summed: Totals) -> list[dict]:
+    """Everybody's total as the table has it, by id."""
+    return [
+        {
+            "season_start": summed.season,
+            "user_id": user_id,
+            "user_name": total.user_name or user_id,
+            "team_id": total.team_id,
+            "team_name": total.team_name,
+            "total_score": total.score,
+            "reached_at": total.reached_at,
+        }
+        for user_id, total in sorted(summed.players.items())
+    ]
+
+
+def member_totals(summed: Totals) -> list[dict]:
+    """Everybody's points for each team as the table has them, by team and player."""
+    return [
+        {"season_start": summed.season, "team_id": team_id, "user_id": user_id, "player_total": total.score}
+        for (team_id, user_id), total in sorted(summed.members.items())
+    ]
+
+
 def team_mvps(summed: Totals, banned_player: str = "", banned_team: str = "") -> list[dict]:
     """Every team's best player, by their share of the team's total, without banned teams and best players."""
     best: dict[str, tuple[str, Total]] = {}

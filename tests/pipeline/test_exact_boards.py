@@ -17,7 +17,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from compose import postgres, topics
-from dashboard import boards
+from dashboard import boards, players
 from jobs import job, sql
 from tests import hostile, oracle
 from tests.conftest import Stack, eventually
@@ -106,6 +106,28 @@ def expect_totals(stack: Stack, sink: str, totals: oracle.Totals) -> None:
     assert read["top_teams"] == oracle.top_teams(totals)
     assert read["top_players"] == oracle.top_players(totals)
     assert read["team_mvps"] == oracle.team_mvps(totals)[:100]
+    if sink == "postgres":
+        expect_everybodys_totals(stack, totals)
+
+
+def expect_everybodys_totals(stack: Stack, totals: oracle.Totals) -> None:
+    """Every row of the totals, and what lookups make of them for some players and teams."""
+    with postgres.connect(postgres.owner_dsn(stack.settings)) as db, db.cursor() as cursor:
+        for table in sql.TOTALS:
+            cursor.execute(f"SELECT * FROM flink.{table} WHERE season_start = {totals.season}")
+            names = [column[0] for column in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            by_key = sorted(rows, key=lambda row: (row["team_id"] if table == "member_totals" else "", row["user_id"]))
+            assert by_key == getattr(oracle, table)(totals)
+        cursor.execute("SELECT players, teams FROM leaderboard.counts")
+        assert cursor.fetchall() == [(len(totals.players), len(totals.teams))]
+    scores = [total.score for total in totals.players.values()]
+    for user_id in sorted(totals.players)[::37]:
+        one, total = players.player(user_id, stack.settings), totals.players[user_id]
+        above = sum(score > total.score for score in scores)
+        assert (one.total_score, one.rank_number, one.players) == (total.score, 1 + above, len(scores))
+        assert one.points_for_team == totals.members[total.team_id, user_id].score
+        assert one.team_total == totals.teams[total.team_id].score
 
 
 def expect_nothing_impossible(run: Run) -> None:

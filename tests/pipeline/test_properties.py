@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from jobs import sql
 from tests import bounded, hostile, oracle
 from tests.bounded import Message
 from tests.conftest import Stack
@@ -119,7 +120,7 @@ def played(stack: Stack) -> Played:
     for event in oracle.accepted(records):
         events[game_of(event.user_id)].append(event)
     rows = {name: defaultdict(list) for name in tables}
-    for name in ("top_teams", "top_players", "team_mvps", "hot_streaks"):
+    for name in ("top_teams", "top_players", "team_mvps", "hot_streaks", *sql.TOTALS):
         for row in tables[name]:
             rows[name][game_of(row.get("user_id", row.get("team_id")))].append(row)
     return Played(drawn, records, events, rows, tables["rejected_events"])
@@ -160,6 +161,17 @@ def test_totals_are_the_oracles_in_every_season(played, seed, board):
         for totals in seasons:
             own = [row for row in rows if row["season_start"] == totals.season]
             assert bounded.ranked({board: own})[board] == getattr(oracle, board)(totals)
+
+    expect(played, seed, check)
+
+
+@pytest.mark.parametrize("table", sql.TOTALS)
+def test_everybodys_totals_are_the_oracles_in_every_season(played, seed, table):
+    def check(game: str) -> None:
+        found = sorted(played.tables[table][game], key=lambda row: tuple(map(str, row.values())))
+        seasons = oracle.every_season(played.events[game])
+        expected = [row for totals in seasons for row in getattr(oracle, table)(totals)]
+        assert found == sorted(expected, key=lambda row: tuple(map(str, row.values())))
 
     expect(played, seed, check)
 
