@@ -104,7 +104,8 @@ def _prepare(stack: Stack, changed: dict[str, object]) -> Settings:
     postgres.create(settings)
     postgres.clear(settings, sql.TABLES)
     with postgres.connect(postgres.owner_dsn(settings)) as db, db.cursor() as cursor:
-        cursor.execute("ALTER TABLE flink.hot_streaks DISABLE TRIGGER forget_old")  # all are compared
+        for name in sql.kept_millis(settings):
+            cursor.execute(f"ALTER TABLE flink.{name} DISABLE TRIGGER forget_old")  # all are compared
     return settings
 
 
