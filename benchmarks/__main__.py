@@ -93,4 +93,7 @@ class _Screen:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except system.BenchmarkError as error:
+        sys.exit(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 import struct
@@ -195,8 +196,8 @@ def _busy(settings: Settings) -> dict[str, float]:
         for vertex in job.rest(settings, "GET", f"/jobs/{job_id}")["vertices"]:
             path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics?get=busyTimeMsPerSecond&agg=max"
             for found in job.rest(settings, "GET", path):
-                if found["max"] == found["max"]:  # a source may not know
-                    shares[vertex["name"]] = found["max"] / 10
+                if math.isfinite(busy := float(found["max"])):  # one that begins does not know
+                    shares[vertex["name"]] = busy / 10
     return shares
 
 
