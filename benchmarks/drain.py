@@ -75,12 +75,14 @@ def drain(
     groups: tuple[tuple[str, ...], ...],
     progress: Callable[[float], None],
     metric: Callable[[str, Settings], str] = sql.metric,
+    deadline_seconds: float = DEADLINE_SECONDS,
     **changed: Any,
 ) -> Result:
     """Read the topic with a job for each group of tables, at once, and compare the boards with the oracle.
 
     `progress` is told how many records the slowest job has read; `metric` gives the SELECT of a table;
-    `changed` are settings other than the topic's. Raises AssertionError when a board is wrong.
+    `changed` are settings other than the topic's. Raises AssertionError when a board is wrong, TooSlow
+    after the deadline.
     """
     settings = dataclasses.replace(topic.settings, **changed)
     postgres.clear(settings, sql.TABLES)
@@ -90,7 +92,7 @@ def drain(
         for title, group in zip(titles, groups, strict=True):
             submitted.append(system.submit(settings, group, title, metric, is_bounded=True))
         for job_id in submitted:
-            system.await_end(settings, job_id, DEADLINE_SECONDS, progress)
+            system.await_end(settings, job_id, deadline_seconds, progress)
     folded = fold(settings) if settings.deduplicate_minutes == 0 else topic.folded
     check(settings, [table for group in groups for table in group], folded)
     states = [job.rest(settings, "GET", f"/jobs/{job_id}/checkpoints")["summary"] for job_id in submitted]

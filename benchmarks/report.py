@@ -198,12 +198,10 @@ def _costs(cases: dict[str, list[Row]]) -> str:
     if "drain" in cases:
         row = cases["drain"][0]
         lines.append(f"Busiest in a drain: `{busiest(row)}`, {max(row['busy_percent'].values()):.0f} % of the time.")
-    if "ranks" in cases:
-        one, two = (
-            f"{row['cpu_per_million']['taskmanager']:.1f} CPU s per million, {row['per_second']:,} events/s"
-            for row in cases["ranks"]
-        )
-        lines.append(f"Top players at parallelism 2 with the rank as one task: {one}; in two levels: {two}.")
+    for row in cases.get("ranks", []):
+        cost = f", {row['cpu_per_million']['taskmanager']:.1f} CPU s per million" if "cpu_per_million" in row else ""
+        given_up = ", given up" if "given_up_after_seconds" in row else ""
+        lines.append(f"Top players at parallelism 2, {row['what']}: {row['per_second']:,} events/s{cost}{given_up}.")
     return "\n".join(f"- {line}" for line in lines)
 
 

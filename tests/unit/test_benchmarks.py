@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from benchmarks import figures, oracle
+from benchmarks import figures, oracle, report
 from benchmarks.events import Events, World
 from generator.events import records
 from generator.game import Game, League
@@ -81,3 +81,8 @@ def test_the_oracle_in_arrays_is_the_oracle():
     }
     window_end = NOON + 80_000
     assert oracle.hot_streaks(folded, window_end) == rules.hot_streaks(events, window_end)
+
+
+def test_the_readme_shows_what_was_measured():
+    shown = report.BLOCK.search(report.README.read_text())
+    assert shown and shown[0] == report.markdown(report.read())
