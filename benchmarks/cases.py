@@ -106,7 +106,7 @@ class Bench:
 
     def warm_up(self) -> None:
         """A first drain, which warms the JVMs up and is not counted."""
-        self.drain("warming up", World(1_000, 100), WARM_UP_EVENTS, system.shape())
+        self.drain("warming up", World(1_000, 100), WARM_UP_EVENTS, system.shape(self.settings))
 
     def topic(self, world: World, events: int, rate: float = RECORDED_RATE) -> Topic:
         """A topic that holds so many events of a world; one at a time is kept."""
@@ -212,7 +212,7 @@ def drain_all(bench: Bench) -> list[Row]:
             f"all boards, hot streaks every {slide} s",
             MANY,
             bench.sizes.events,
-            system.shape(),
+            system.shape(bench.settings),
             streak_slide_seconds=slide,
         )
         for slide in (5, 2)

@@ -81,7 +81,8 @@ def naive(topic: Topic, board: str, limit_seconds: float, progress: Progress) ->
     _create_naive(settings, board)
     records, verdict = topic.records, ""
     with Watch(settings) as watch:
-        job_id = _submit_naive(settings, board, title)
+        with system.one_java_thread():
+            job_id = _submit_naive(settings, board, title)
         try:
             system.await_end(settings, job_id, limit_seconds, progress)
         except system.TooSlow as slow:
@@ -101,6 +102,7 @@ def _submit_naive(settings: Settings, board: str, title: str) -> str:
         table=f"naive_{board}",
         columns=NAIVE[board],
         sink_flush_millis=settings.sink_flush_millis,
+        sink_flush_rows=sql.BOARD_ROWS,
         **postgres.flink_access(settings),
     )
     environment.execute_sql(Template(source).substitute(topic=settings.topic, brokers=settings.brokers))

@@ -21,6 +21,10 @@ from settings import PROJECT, Settings
 
 DEADLINE_SECONDS = 900
 LAST_PLAYED_SECONDS = 30  # before the drain
+TOTALS_QUERY = """
+SELECT unnest(ARRAY['players', 'points']), unnest(ARRAY[COUNT(*), COALESCE(SUM(total_score), 0)::bigint])
+FROM flink.player_totals WHERE season_start = (SELECT MAX(season_start) FROM flink.player_totals)
+"""
 RANK_PARTS = 8  # of the first of two levels
 
 
@@ -119,6 +123,10 @@ def check(settings: Settings, tables: list[str], folded: Fold) -> None:
         _same(name, *(_above_the_cut(name, rows) for rows in (shown[name], expected[name])))
     if "hot_streaks" in tables:
         _check_streaks(settings, shown["hot_streaks"], folded)
+    if "player_totals" in tables:
+        counted = system.counts(settings, TOTALS_QUERY)
+        right = oracle.everybody(folded, settings.season)
+        assert counted == right, f"player_totals: {counted}, expected {right}"
     if "rejected_events" in tables:
         counted = system.counts(settings, "SELECT 'rejected', COUNT(*) FROM flink.rejected_events")["rejected"]
         assert counted == folded.rejected, f"{counted} rejected events, expected {folded.rejected}"

@@ -70,7 +70,7 @@ def run(settings: Settings, world: World, rate: float, seconds: float, progress:
     chosen = dataclasses.replace(settings, topic=f"live-{time.time_ns()}")
     system.create_topic(chosen, keeps_times=False)
     postgres.clear(chosen, sql.TABLES)
-    jobs = [system.submit(chosen, group, f"live {group[0]} {time.time_ns()}") for group in system.shape()]
+    jobs = [system.submit(chosen, group, f"live {group[0]} {time.time_ns()}") for group in system.shape(chosen)]
     markers = Markers(chosen)
     try:
         markers.begin()

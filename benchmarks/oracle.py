@@ -195,6 +195,12 @@ def boards(folded: Fold, season: str = "day") -> dict[str, list[dict]]:
     return made | {"team_mvps": _mvps(folded, newest, player, team, score, teams.score, team_names)}
 
 
+def everybody(folded: Fold, season: str = "day") -> dict[str, int]:
+    """How many players have a total in the newest season, and all their points."""
+    held = folded.time >= oracle.season_start(int(folded.time.max()), season)
+    return {"players": len(np.unique(folded.player[held])), "points": int(folded.score[held].sum())}
+
+
 @dataclass(frozen=True)
 class _Sums:
     score: np.ndarray
