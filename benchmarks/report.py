@@ -16,6 +16,7 @@ README = PROJECT / "README.md"
 PICTURE = PROJECT / "docs" / "benchmark.svg"
 # What stands between these two lines of the README is written from the results.
 BLOCK = re.compile(r"(?<=<!-- scripts/bench -->\n).*?(?=<!-- end of scripts/bench -->)", re.DOTALL)
+DRAWN = {"players", "latency", "boards"}
 LEFT_OUT = ("zookeeper",)
 TOTALS = ("top_players", "top_teams", "team_mvps")
 Row = dict[str, Any]
@@ -84,11 +85,15 @@ def markdown(results: dict[str, Row]) -> str:
     """The README's tables: drains, live runs, what they leave, ours beside others, what it costs."""
     cases = {name: case["rows"] for name, case in results.items()}
     machine = next(iter(results.values()))["machine"]
-    parts = [_drains(cases), _lives(cases), _rivals(cases), _costs(cases)]
-    return "\n\n".join([f"Measured on {machine}.", *parts]) + "\n"
+    parts = [f"Measured on {machine}.", _drains(cases), _lives(cases), _rivals(cases), _costs(cases)]
+    if cases.keys() >= DRAWN:
+        parts.append("![Rate over players, latency over rate, CPU per board](docs/benchmark.svg)")
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _lines(heads: list[str], rows: list[list[str]]) -> str:
+    if not rows:
+        return ""
     return "\n".join(f"| {' | '.join(row)} |" for row in [heads, ["---", *["---:"] * (len(heads) - 1)], *rows])
 
 
@@ -225,7 +230,9 @@ def _extras(cases: dict[str, list[Row]]) -> list[str]:
 
 
 def draw() -> None:
-    """Draw the README's picture from the results."""
+    """Draw the README's picture from the results, when all that it shows was measured."""
+    if not read().keys() >= DRAWN:
+        return
     import matplotlib
 
     matplotlib.use("svg")

@@ -79,7 +79,7 @@ def machine(settings: Settings) -> str:
         f"{psutil.cpu_count()} × {cpu.split(': ')[1]}, {memory:.0f} GB; Python {sys.version.split()[0]}, Java {java}, "
         f"Flink {_version('flink-dist-', settings)}, Kafka {_version('kafka_2.13-', settings, 'kafka')}, "
         f"PostgreSQL {postgres.programs().version}; TaskManager {flink.taskmanager_memory_mb(settings)} MB, "
-        f"parallelism {settings.parallelism}"
+        f"parallelism {settings.parallelism}; load average {os.getloadavg()[0]:.0f} when it began"
     )
 
 
