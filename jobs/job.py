@@ -63,6 +63,7 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "table.exec.sink.upsert-materialize": "NONE",
         # What the INSERTs of one job have in common is planned, and computed, once.
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
+        "pipeline.object-reuse": "true",  # no copy of a row from one operator to the next in a chain
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
         "execution.checkpointing.timeout": "2 min",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
