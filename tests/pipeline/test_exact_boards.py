@@ -86,7 +86,8 @@ def in_postgres(stack: Stack) -> Run:
 @pytest.fixture(scope="module")
 def in_kafka(stack: Stack, in_postgres: Run) -> Run:
     """The boards move to Kafka while more events come, and the TaskManager dies again."""
-    topics.clear(stack.settings, sql.tables(sql.METRICS, "kafka", stack.settings))  # the readers begin before the boards are there
+    # The readers begin before the boards are there.
+    topics.clear(stack.settings, sql.tables(sql.METRICS, "kafka", stack.settings))
     with ExitStack() as readers:
         reader = readers.enter_context(Reader("kafka", stack.settings))
         left = readers.enter_context(Reader("postgres", stack.settings))
