@@ -7,6 +7,7 @@ was deleted unread, and that the boards hold recent data.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -26,13 +27,15 @@ from settings import Settings
 STALE_SECONDS = 30
 # A checkpoint may fail to start while the one before is late: three intervals and a little.
 CHECKPOINT_INTERVALS = 3
+TOO_OLD = "the newest score on the boards is"
 
 
 @dataclass(frozen=True)
 class Job:
     """A Flink job: its state, the seconds since its last completed checkpoint, its restarts.
 
-    And how many repeated events it has dropped since it last started, and its lag, unless Kafka does not answer.
+    And, since it last started, how many records it has read, rows it has written and repeated events it has dropped,
+    as Flink counts them every few seconds; and its lag, unless Kafka does not answer.
     """
 
     state: str
@@ -40,6 +43,8 @@ class Job:
     restarts: int
     duplicates: int
     lag: Lag | None = None
+    records_read: int = 0
+    rows_written: int = 0
 
     def problems(self, settings: Settings) -> list[str]:
         """What is wrong with it, each as the rest of a sentence about it."""
@@ -103,7 +108,7 @@ def status(settings: Settings) -> Status:
     problems += [f"{name} has no rows yet" for name, count in rows.items() if not count]
     age = _age(read.as_of)
     if age is not None and age > STALE_SECONDS:
-        problems.append(f"the newest score on the boards is {age:.0f} s old")
+        problems.append(f"{TOO_OLD} {age:.0f} s old")
     ages = {name: _age(read.newest(name)) for name in sql.METRICS if rows[name]}
     late = read.rows["late_events"][0]["events"] if read.rows["late_events"] else 0
     return replace(shown, board_rows=rows, board_age_seconds=ages, late_events=late, data_age_seconds=age)
@@ -128,9 +133,18 @@ def _job(settings: Settings, name: str, job_id: str, reading: Reading) -> Job:
     age = time.time() - latest["latest_ack_timestamp"] / 1000 if latest else None
     restarts = job.rest(settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
     details = job.rest(settings, "GET", f"/jobs/{job_id}")
-    duplicates = max(_dropped(settings, job_id, vertex) for vertex in details["vertices"])
     restarts = int(restarts[0]["value"]) if restarts else 0
-    return Job(details["state"], age, restarts, duplicates, reading.lags.get(name))
+    vertices = details["vertices"]
+    duplicates = max(_dropped(settings, job_id, vertex) for vertex in vertices)
+    read = sum(vertex["metrics"]["read-records"] for vertex in vertices if vertex["name"].startswith("Source: "))
+    written = sum(_written(settings, job_id, vertex) for vertex in vertices)
+    return Job(details["state"], age, restarts, duplicates, reading.lags.get(name), read, written)
+
+
+def _written(settings: Settings, job_id: str, vertex: dict) -> int:
+    """What went into the sinks of the boards."""
+    sinks = [f"Sink__{name}.numRecordsIn" for name in re.findall(r"Sink: (\w+\[\d+\])", vertex["name"])]
+    return int(sum(_counts(settings, job_id, vertex, sinks).values())) if sinks else 0
 
 
 def _dropped(settings: Settings, job_id: str, vertex: dict) -> int:
@@ -139,9 +153,13 @@ def _dropped(settings: Settings, job_id: str, vertex: dict) -> int:
     if not operator.startswith("Deduplicate"):
         return 0
     into, out = f"{operator}.numRecordsIn", f"{operator}.numRecordsOut"
-    path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics?get={into},{out}"
-    counts = {metric["id"]: metric["sum"] for metric in job.rest(settings, "GET", path)}
+    counts = _counts(settings, job_id, vertex, [into, out])
     return int(counts.get(into, 0) - counts.get(out, 0))
+
+
+def _counts(settings: Settings, job_id: str, vertex: dict, metrics: list[str]) -> dict[str, float]:
+    path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics?get={','.join(metrics)}"
+    return {metric["id"]: metric["sum"] for metric in job.rest(settings, "GET", path)}
 
 
 def _job_problems(jobs: dict[str, Job], settings: Settings) -> list[str]:

@@ -118,10 +118,10 @@ def look(sink: str, settings: Settings) -> Look:
 
 
 class Background:
-    """Work that a thread repeats every second as long as somebody asks for its results."""
+    """Work that a thread repeats every so many seconds as long as somebody asks for its results."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, seconds: float = REFRESH_SECONDS) -> None:
+        self._title, self._seconds = title, seconds
         self._changed = Condition()
         self._asked_at = 0.0
         self._is_running = False
@@ -138,7 +138,7 @@ class Background:
         while self._goes_on():
             began = monotonic()
             self._work()
-            Event().wait(max(0, began + REFRESH_SECONDS - monotonic()))
+            Event().wait(max(0, began + self._seconds - monotonic()))
 
     def _goes_on(self) -> bool:
         with self._changed:

@@ -7,4 +7,4 @@ SELECT
     payload,
     to_timestamp(rejected_at / 1000.0) AS rejected_at
 FROM flink.rejected_events
-ORDER BY rejected_at DESC, event_partition, event_offset DESC
+ORDER BY rejected_events.rejected_at DESC, event_partition, event_offset DESC
