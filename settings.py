@@ -96,8 +96,12 @@ class Settings:
     oidc_client_secret_file: str = _setting("", "file that holds the page's secret there and nothing else")
     oidc_page_url: str = _setting("", "https://… of the page as browsers see it")
     oidc_allowed: str = _setting("", "who may read the page: ada@example.org,@example.com; empty = all who log in")
+    oidc_moderators: str = _setting("", "who of them may ban on the page, written likewise; empty = nobody")
     api_token_file: str = _setting(
         "", "file that holds the token that programs show at /api and nothing else; empty = none is asked for"
+    )
+    moderation_page: str = _setting(
+        "on", "on = players can be banned on a page that is for this machine only, or has a login", ("on", "off")
     )
     rate_per_second: float = _setting(50.0, "events per second of the injector that run_all.sh starts")
 

@@ -57,9 +57,23 @@ def secrets(settings: Settings) -> dict[str, Any]:
 
 def is_allowed(settings: Settings, user: Mapping[str, Any]) -> bool:
     """Whether somebody whom the provider knows may read the page, by an address that the provider has verified."""
-    allowed = {each.strip().lower() for each in settings.oidc_allowed.split(",") if each.strip()}
-    if not allowed:
-        return True
+    return not _listed(settings.oidc_allowed) or _is_among(settings.oidc_allowed, user)
+
+
+def may_moderate(settings: Settings, user: Mapping[str, Any]) -> bool:
+    """Whether somebody may ban on the page: whoever sits at this machine, or the moderators among those logged in."""
+    if settings.moderation_page == "off":
+        return False
+    if settings.oidc_metadata_url:
+        return is_allowed(settings, user) and _is_among(settings.oidc_moderators, user)
+    return _is_loopback(settings.page_address)
+
+
+def _listed(addresses: str) -> set[str]:
+    return {each.strip().lower() for each in addresses.split(",") if each.strip()}
+
+
+def _is_among(addresses: str, user: Mapping[str, Any]) -> bool:
     email = str(user.get("email", "")).lower()
     is_verified = user.get("email_verified") is True
-    return is_verified and bool({email, "@" + email.rpartition("@")[2]} & allowed)
+    return is_verified and bool({email, "@" + email.rpartition("@")[2]} & _listed(addresses))
