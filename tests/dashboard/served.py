@@ -2,15 +2,15 @@
 
 import sys
 
-from dashboard import boards
+from compose.status import Status
+from dashboard import boards, health
 from dashboard.__main__ import main
-from jobs import job
-from tests.dashboard.test_app import made
+from tests.dashboard.test_app import shown_boards
 
 
 def read(*_):
     names = sys.argv[1:]
-    shown = made(range(len(names), 0, -1))
+    shown = shown_boards(range(len(names), 0, -1))
     for rows in shown.rows.values():
         for row, name in zip(rows, names, strict=False):
             row |= {"team_name": name, "user_name": name}
@@ -18,5 +18,5 @@ def read(*_):
 
 
 boards.read = read
-job.sink_in_use = lambda _: "postgres"
+health.status = lambda _: Status("postgres")
 main()

@@ -1,58 +1,86 @@
-"""The page as a person finds it, over boards that a test hands in."""
+"""The pages as a person finds them, over boards and services that a test hands in."""
 
-import re
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import boards
-from jobs import job, sql
-from settings import PROJECT
+from compose.lag import Lag
+from compose.status import Job, Status
+from dashboard import boards, health, live, login, players
+from dashboard.database import BoardsUnavailable
+from dashboard.health import Health, Rejects
+from dashboard.players import Player, Recent, Team
+from jobs import job, moderation, sql
+from jobs.moderation import ModerationError
+from settings import PROJECT, Settings
 
-MARKUP = "<script>alert(1)</script> **bold** [link](http://x) :red[x] $a$ ![](y)"
+MARKUP = "<script>alert(1)</script> **bold** [link](http://x) :red[x] $a$ ![](y) &amp; :material/home:"
+HOSTILE = [
+    MARKUP,
+    "x" * 10_000,
+    "a\nb\tc\x00",
+    "",
+    "   ",
+    "\u202eevil",
+    "🦊" * 300,
+    "👩‍👩‍👧",
+    "\ud800",
+    "</table></div>",
+]
+RUNNING = {job.job_name(name, "postgres"): Job("RUNNING", 3.0, 0, 7, Lag(120, 0), 900, 300) for name in sql.METRICS}
+WELL = Health(Status("postgres", {"generator": "RUNNING"}, RUNNING, ends={0: 70_000}), 50.0)
 
 
 @pytest.fixture
 def page(monkeypatch):
-    """Runs the page over boards, or over the error that reading them raises; what it was asked stays in `asked`."""
-    monkeypatch.setattr(job, "sink_in_use", lambda _: "postgres")
+    """Runs a page over what the refresh, the services and the list of rejects tell."""
 
-    def run(shown, **parameters):
-        def read(sink, _):
-            run.asked.append(sink)
-            if isinstance(shown, Exception):
-                raise shown
-            return shown
-
-        monkeypatch.setattr(boards, "read", read)
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        test = AppTest.from_file(str(PROJECT / "dashboard" / "app.py"), default_timeout=20)
+    def run(look=None, screen=None, shown=WELL, rejected=None, **parameters):
+        run.asked = []
+        monkeypatch.setattr(live, "look", lambda sink, _: run.asked.append(sink) or run.look)
+        monkeypatch.setattr(health, "watch", lambda _: SimpleNamespace(latest=lambda wait_seconds=0: shown))
+        monkeypatch.setattr(health, "watch_rejects", lambda *_: SimpleNamespace(latest=lambda wait_seconds=0: rejected))
+        run.look = look or made()
+        if screen:
+            test = AppTest.from_string(f"from dashboard.screens import {screen}\n{screen}.page()", default_timeout=120)
+        else:
+            test = AppTest.from_file(str(PROJECT / "dashboard" / "app.py"), default_timeout=120)
         for name, value in parameters.items():
             test.query_params[name] = value
-        test.run()
-        assert not test.exception
-        return test
+        return ran(test)
 
-    run.asked = []
     return run
 
 
-def made(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=()):
+def ran(test):
+    test.run()
+    assert not test.exception
+    return test
+
+
+def shown_boards(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=(), team="Team"):
     """Boards whose rows have these totals."""
     at = datetime.now(UTC) - timedelta(seconds=age_seconds)
     rows = [
         {
             "rank_number": 1 + sum(other > total for other in totals),
             "team_id": f"t{number}",
-            "team_name": name,
+            "team_name": f"{team} {number % 2}" if team == "Team" else name,
             "user_id": f"u{number}",
             "user_name": name,
             "total_score": total * 1_000,
+            "short_term_average": float(total),
+            "long_term_average": 4.0,
+            "short_term_events": 3,
+            "long_term_events": 9,
             "hotness": total / 4,
             "contribution_ratio": total / 10,
+            "player_total": total,
             "reached_at": at,
             "window_end": at,
             "season_start": at.replace(hour=0, minute=0),
@@ -62,93 +90,448 @@ def made(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=()):
     return boards.Boards({board: rows for board in sql.METRICS} | {"late_events": late})
 
 
+def made(*totals, trouble=None, **options):
+    """What the refresh tells of such boards."""
+    read = shown_boards(*totals, **options)
+    return live.Look(read, trouble, datetime.now(UTC), live.Counts(50.4, 70_000, 1_234, 12), live.sample(read))
+
+
+def after(seconds, before, now):
+    """What it tells when these boards came so many seconds after those."""
+    then = live.sample(before)
+    late = live.sample(now)
+    earlier = live.Sample(late.at - seconds, then.seen, late.seasons)
+    return live.Look(now, None, datetime.now(UTC), live.Counts(), late, (earlier,))
+
+
 def words(test):
-    return " ".join(each.value for each in [*test.markdown, *test.error, *test.info, *test.title])
+    """All text of the page."""
+    return " ".join("".join(tree(each.value).itertext()) for each in test.markdown)
+
+
+def tree(html):
+    return ElementTree.fromstring(f"<div>{html}</div>")
 
 
 def tables(test):
-    return [table.value for table in test.dataframe]
+    """The cells of every table, by its caption."""
+    found = [each for markdown in test.markdown for each in tree(markdown.value).iter("table")]
+    return {
+        "".join(table.find("caption").itertext()): [
+            ["".join(cell.itertext()) for cell in row] for row in table.find("tbody")
+        ]
+        for table in found
+    }
 
 
-def test_events_too_late_for_a_hot_streak_are_counted_there(page):
-    assert "1,234 events of the season came too late" in words(page(made(late=[{"events": 1_234}])))
-    assert "too late" not in words(page(made()))
+BOARDS = ["Top teams", "Top players", "Hot streaks", "Team MVPs"]
 
 
-def test_the_four_boards_stand_in_their_order(page):
-    test = page(made())
-    titles = [each.value.split(" &")[0] for each in test.markdown if each.value.startswith("####")]
-    assert titles == ["#### Top teams", "#### Top players", "#### Hot streaks", "#### Team MVPs"]
-    assert "LIVE" in words(test) and "UTC" in words(test) and re.search(r"\d s old", words(test))
-    assert not test.error and not test.info
+# Live
+
+
+def test_the_four_boards_stand_in_their_order_below_the_state(page):
+    test = page()
+    assert list(tables(test)) == BOARDS
+    assert all(word in words(test) for word in ("LIVE", "UTC", "50", "1,234", "12", "day of"))
+    assert 'role="alert"' not in "".join(each.value for each in test.markdown)
 
 
 def test_equal_values_show_equal_ranks(page):
-    assert [list(table["rank"]) for table in tables(page(made()))] == [[1, 2, 2, 4]] * 4
+    shown = tables(page())
+    assert [[row[0] for row in shown[name]] for name in BOARDS] == [["1", "2", "2", "4"]] * 4
 
 
-def test_values_are_shown_in_their_units(page):
-    teams, _, streaks, mvps = tables(page(made([5])))
-    assert (teams["value"][0], streaks["value"][0], mvps["value"][0]) == (5_000, 1.25, 50.0)
+def test_values_are_shown_in_their_units_with_separators(page):
+    shown = tables(page(made([1_234_567])))
+    values = [shown[name][0][-1] for name in BOARDS]
+    assert values == ["1,234,567,000", "1,234,567,000", "×308641.75", "12345670.0 %"]
+
+
+def test_movement_since_a_minute_ago_is_shown(page):
+    before, now = shown_boards([9, 7, 5]), shown_boards([5, 9, 7, 1])
+    now.rows["top_players"].sort(key=lambda row: row["rank_number"])
+    shown = tables(page(after(60, before, now)))["Top players"]
+    assert [row[1] for row in shown] == ["▲up 1", "▲up 1", "▼down 2", "new"]
+
+
+def test_without_a_look_a_minute_ago_nothing_has_moved(page):
+    assert {row[1] for row in tables(page())["Top players"]} == {""}
 
 
 def test_without_rows_the_page_says_so_and_what_to_do(page):
     test = page(made([]))
-    assert "No scores yet" in test.info[0].value and "scripts/status.sh" in test.info[0].value
-    assert "EMPTY" in words(test) and not test.dataframe
+    assert "EMPTY" in words(test) and "No scores yet" in words(test)
+    assert [rows for rows in tables(test).values()] == [[["Nothing here yet"]]] * 4
 
 
-def test_old_boards_are_called_stale_with_their_age(page):
-    test = page(made(age_seconds=200))
-    assert "STALE" in words(test) and "3 min 20 s old" in test.error[0].value
-    assert len(test.dataframe) == 4
+def test_one_row_is_enough(page):
+    assert {len(rows) for rows in tables(page(made([1]))).values()} == {1}
 
 
-def test_stale_boards_of_the_sink_that_no_job_writes_to_say_so(page):
-    test = page(made(age_seconds=200), sink="kafka")
-    assert "The jobs write to PostgreSQL" in test.error[0].value
+STALE = {
+    "the injector is silent": (Health(WELL.status, silent_seconds=40), "no new record in the topic for 40 s"),
+    "a job restarts": (
+        Health(Status("postgres", problems=["job 'top_teams to postgres' is RESTARTING"])), "is RESTARTING",
+    ),
+    "Flink is away": (Health(Status(problems=["Flink's JobManager does not answer"])), "does not answer"),
+    "no checkpoint": (
+        Health(Status("postgres", problems=["job 'x' completed its last checkpoint 90 s ago"])), "checkpoint 90 s ago",
+    ),
+    "the jobs write elsewhere": (Health(Status("kafka")), "The jobs write to Kafka"),
+    "nobody knows": (WELL, "may be catching up"),
+    "nobody has looked yet": (None, "are being asked"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cause", STALE)
+def test_old_boards_are_stale_with_their_age_and_the_reason(page, cause):
+    shown, said = STALE[cause]
+    test = page(made(age_seconds=7_205), shown=shown, sink="postgres")
+    assert "STALE" in words(test) and "2 h 0 min old" in words(test) and said in words(test)
+    assert list(tables(test)) == BOARDS
+
+
+def test_what_the_status_says_of_old_boards_is_no_reason_for_them(page):
+    problems = ["the newest score on the boards is 200 s old", "kafka is STOPPED"]
+    test = page(made(age_seconds=7_205), shown=Health(Status("postgres", problems=problems)))
+    assert "kafka is STOPPED" in words(test) and "score on the boards" not in words(test)
+
+
+def test_a_board_that_lags_behind_the_others_says_so(page):
+    look = made()
+    minute, streaks = timedelta(minutes=1), look.boards.rows["hot_streaks"]
+    look.boards.rows["hot_streaks"] = [row | {"window_end": row["window_end"] - minute} for row in streaks]
+    assert "1 min 0 s behind the other boards" in words(page(look))
+
+
+def test_events_too_late_for_a_hot_streak_are_counted_there(page):
+    assert "1,234 events of the season came too late" in words(page(made(late=[{"events": 1_234}])))
+    assert "too late" not in words(page())
 
 
 def test_a_database_that_is_away_is_said_plainly(page):
-    test = page(boards.BoardsUnavailable("PostgreSQL cannot be reached. Start it."))
-    assert "UNAVAILABLE" in words(test) and "cannot be reached" in test.error[0].value
-    assert not test.dataframe
+    test = page(live.Look(trouble="PostgreSQL cannot be reached. Start it."))
+    assert "UNAVAILABLE" in words(test) and "cannot be reached" in words(test)
+    assert not tables(test)
 
 
-def test_the_last_boards_stay_when_the_database_goes_away(page, monkeypatch):
-    test = page(made())
-
-    def read(*_):
-        raise boards.BoardsUnavailable("PostgreSQL cannot be reached.")
-
-    monkeypatch.setattr(boards, "read", read)
-    st.cache_resource.clear()
-    test.run()
-    assert "the last that were read" in test.error[0].value and len(test.dataframe) == 4
+def test_the_last_boards_stay_when_the_database_goes_away(page):
+    test = page(made(trouble="PostgreSQL cannot be reached."))
+    assert "STALE" in words(test) and "the last that were read" in words(test)
+    assert list(tables(test)) == BOARDS
 
 
-@pytest.mark.parametrize("name", [MARKUP, "x" * 10_000, "a\nb\tc\x00", "", "\u202eevil", "🦊" * 300, None])
+@pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_shown_as_text_and_never_as_markup(page, name):
-    test = page(made(name=name))
-    shown = tables(test)[0]["name"][0]
-    assert "\n" not in shown and 1 <= len(shown) <= 48
+    look = made(name=name, team=name)
+    test = page(look)
+    for board in BOARDS:
+        shown = tables(test)[board][0][2]
+        assert "\n" not in shown and 1 <= len(shown) <= 2 * 48
+    assert {each.tag for markdown in test.markdown for each in tree(markdown.value).iter()} <= {
+        "div", "h1", "h2", "small", "dl", "dt", "dd", "span", "table", "caption", "thead", "tbody", "tr", "th", "td",
+        "a", "bdi", "p", "svg", "polyline",
+    }  # fmt: skip
     if name == MARKUP:
-        assert shown == MARKUP[:47] + "…" and "alert" not in words(test)
+        assert tables(test)["Top teams"][0][2] == MARKUP[:47] + "…"
+
+
+def test_whoever_has_no_name_is_called_by_the_id(page):
+    assert tables(page(made(name="  ")))["Top players"][0][2] == "u0Team 0"
+
+
+def test_names_lead_to_their_pages(page):
+    look = made()
+    look.boards.rows["top_players"][0]["user_id"] = 'a&b="<x>'
+    links = [each.get("href") for markdown in page(look).markdown for each in tree(markdown.value).iter("a")]
+    assert "player?player=a%26b%3D%22%3Cx%3E" in links and "team?team=t0" in links
 
 
 def test_choices_come_from_the_url(page):
-    test = page(made(range(100, 0, -1)), sink="kafka", top="25")
-    assert page.asked == ["kafka"] and {len(table) for table in tables(test)} == {25}
+    test = page(made(range(100, 0, -1)), sink="kafka", top="25", every="5")
+    assert set(page.asked[1:]) == {"kafka"} and {len(rows) for rows in tables(test).values()} == {25}
+    assert "Kafka" in words(test)
 
 
 def test_choices_that_the_url_has_wrong_are_the_defaults(page):
-    test = page(made(range(100, 0, -1)), sink="oracle", top="-1")
-    assert page.asked == ["postgres"] and {len(table) for table in tables(test)} == {10}
+    test = page(made(range(100, 0, -1)), sink="oracle", top="-1", every="soon", paused="perhaps")
+    assert set(page.asked) == {"postgres"} and {len(rows) for rows in tables(test).values()} == {10}
+    assert "LIVE" in words(test)
 
 
-def test_a_paused_page_reads_nothing_new(page):
-    test = page(made())
+def test_the_boards_of_one_team_keep_their_ranks(page):
+    shown = tables(page(team="Team 1"))
+    assert [row[0] for row in shown["Top players"]] == ["2", "4"]
+    assert tables(page(team="No such <team>"))["Top teams"] == [["Nobody of No such <team> is here"]]
+
+
+def test_without_a_choice_the_boards_come_from_where_the_jobs_write(page):
+    test = page(shown=Health(Status("kafka")))
+    assert set(page.asked) == {"kafka"} and "LIVE" in words(test)
+
+
+def test_a_paused_page_shows_what_it_had(page):
+    test = page()
     test.toggle(key="paused").set_value(True)
-    st.cache_resource.clear()
-    test.run()
-    assert page.asked == ["postgres"] and "PAUSED" in words(test) and len(test.dataframe) == 4
+    page.look = made([1])
+    ran(test)
+    assert "PAUSED" in words(test) and len(tables(test)["Top teams"]) == 4
+    test.toggle(key="paused").set_value(False)
+    assert len(tables(ran(test))["Top teams"]) == 1
+
+
+def test_on_a_wall_there_is_no_chrome(page):
+    styles = "".join(each.proto.body for each in page(view="wall").get("html"))
+    assert ".stHeader, .st-key-controls { display: none" in styles
+    assert ".stHeader, .st-key-controls" not in "".join(each.proto.body for each in page().get("html"))
+
+
+# Pipeline
+
+
+def test_the_pipeline_is_shown_from_events_to_page(page):
+    status = Status("postgres", {"generator": "RUNNING"}, RUNNING, ends={0: 70_000, 1: 5}, board_rows={"top_teams": 9})
+    shown = Health(status, 50.4, dict.fromkeys(RUNNING, 49.6), dict.fromkeys(RUNNING, 20.0))
+    rejected = Rejects([], Counter(), None)
+    test = page(screen="pipeline", shown=shown, rejected=rejected)
+    for said in ("50 /s", "70,005", "4 of 4 jobs well", "up to 120 records", "80 /s", "9 places held", "Flink's own"):
+        assert said in words(test)
+    assert tables(test)["Jobs"][0][1:] == ["RUNNING", "50 /s", "20 /s", "120", "3 s ago", "0", "7"]
+    assert "alert" not in "".join(each.value for each in test.markdown)
+
+
+def test_rejects_are_counted_by_reason_and_shown_as_text(page):
+    row = {"topic": "scores", "partition": 2, "offset": 77, "reason": "empty message", "rejected_at": datetime.now(UTC)}
+    rows = [row | {"payload": MARKUP}, row | {"payload": None}]
+    rejected = Rejects(rows, Counter({"empty message": 3, "team_id blank": 1}), row["rejected_at"])
+    shown = tables(page(screen="pipeline", rejected=rejected))
+    assert shown["Rejected by reason"] == [["empty message", "3", "75 %"], ["team_id blank", "1", "25 %"]]
+    latest = [each[1:] for each in shown["The last rejected messages"]]
+    assert latest == [["empty message", "scores-2:77", MARKUP], ["empty message", "scores-2:77", "N/A"]]
+
+
+def test_what_is_wrong_with_the_services_is_said(page):
+    status = Status(problems=["Flink's JobManager does not answer"], services={"kafka": "STOPPED"})
+    test = page(
+        screen="pipeline", shown=Health(status, silent_seconds=9), rejected=Rejects([], Counter(), None, "away")
+    )
+    assert "does not answer" in words(test) and "silent" in words(test) and "Unknown: away" in words(test)
+    assert "runs no job of ours" in words(test) and "N/A" in words(test)
+
+
+def test_before_the_first_look_the_pipeline_says_so(page):
+    assert "are being asked" in words(page(screen="pipeline", shown=None))
+
+
+# Moderation
+
+
+@pytest.fixture
+def bans(monkeypatch):
+    """Decisions in place of the database's."""
+    made = []
+    monkeypatch.setattr(moderation, "decide", lambda _, *decision: made.append(decision))
+    monkeypatch.setattr(moderation, "bans", lambda _: [(datetime.now(UTC), *each[1:]) for each in made])
+    monkeypatch.setattr(moderation, "history", lambda _: [(datetime.now(UTC), *each) for each in made])
+    return made
+
+
+def test_a_ban_is_decided_and_listed(page, bans):
+    test = page(screen="moderation", id="USR-1")
+    test.text_input[1].set_value(MARKUP)
+    decided(test)
+    assert [each[:4] for each in bans] == [("ban", "player", "USR-1", MARKUP)]
+    assert "USR-1 is banned" in words(test)
+    assert tables(test)["Banned now"][0][1:4] == ["player", "USR-1", MARKUP]
+    assert tables(test)["Decisions"][0][1] == "ban"
+
+
+def decided(test):
+    test.button[0].click()
+    return ran(test)
+
+
+@pytest.mark.parametrize(("banned_id", "reason"), [("", "x"), ("USR-1", " ")])
+def test_a_decision_needs_an_id_and_a_reason(page, bans, banned_id, reason):
+    test = page(screen="moderation")
+    test.text_input[0].set_value(banned_id)
+    test.text_input[1].set_value(reason)
+    decided(test)
+    assert not bans and "needs an id and a reason" in words(test)
+
+
+def test_a_decision_that_cannot_be_made_says_why(page, bans, monkeypatch):
+    def decide(*_):
+        raise ModerationError("player USR-1 is not banned")
+
+    monkeypatch.setattr(moderation, "decide", decide)
+    test = page(screen="moderation", id="USR-1")
+    test.text_input[1].set_value("a twin")
+    assert "USR-1 is not banned" in words(decided(test))
+
+
+@pytest.mark.parametrize(
+    ("options", "may"),
+    [
+        ({}, True),
+        ({"moderation_page": "off"}, False),
+        ({"dashboard_address": "0.0.0.0", "page_without_login": "yes"}, False),
+        ({"oidc_metadata_url": "https://x", "oidc_moderators": "ada@example.org"}, True),
+        ({"oidc_metadata_url": "https://x", "oidc_moderators": "bob@example.org"}, False),
+        ({"oidc_metadata_url": "https://x"}, False),
+    ],
+)
+def test_who_may_ban_on_the_page(options, may):
+    ada = {"email": "ada@example.org", "email_verified": True}
+    assert login.may_moderate(Settings(**options), ada) is may
+
+
+# Player and team
+
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+EVENT = {"event_at": AT, "team_id": "t1", "team_name": "Teal Swans", "score": 1_200}
+
+
+def a_player(**changed):
+    """A player far below the board, with neighbours, and these things otherwise."""
+    around = [
+        {"rank_number": rank, "user_id": f"u{rank}", "user_name": f"Player {rank}", "total_score": 5_000 - rank}
+        for rank in range(4_997, 5_004)
+    ]
+    return Player(
+        **{
+            "user_id": "u5000", "user_name": "Ada", "team_id": "t1", "team_name": "Teal Swans", "total_score": 1_234,
+            "reached_at": AT, "season_start": AT, "rank_number": 5_000, "players": 20_000, "percentile": 75.005,
+            "points_for_team": 617, "team_total": 2_468, "team_share": 0.25, "ban_reason": None, "banned_at": None,
+            "neighbours": around,
+        } | changed
+    )  # fmt: skip
+
+
+def a_team(**changed):
+    best = [
+        {"rank_number": 1, "user_id": "u1", "user_name": "Ada", "player_total": 75, "share": 0.75, "fair_share": 1.5},
+        {"rank_number": 2, "user_id": "u2", "user_name": None, "player_total": 25, "share": 0.25, "fair_share": None},
+    ]
+    return Team(
+        **{
+            "team_id": "t1", "team_name": "Teal Swans", "team_total": 100, "season_start": AT, "rank_number": 3,
+            "teams": 12, "members": 2, "ban_reason": None, "banned_at": None, "mvp": best[0], "best": best,
+        } | changed
+    )  # fmt: skip
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """What looking up tells; an error is raised."""
+    answers = {"find": [], "player": a_player(), "team": a_team()}
+    answers["recent"] = Recent(AT, [EVENT] * 2, AT - timedelta(minutes=3), 4_321, 12.5, 6.25, 4, 9, 2.0, True)
+
+    def answering(name):
+        def answer(*_):
+            if isinstance(answers[name], Exception):
+                raise answers[name]
+            return answers[name]
+
+        return answer
+
+    for name in answers:
+        monkeypatch.setattr(players, name, answering(name))
+    return answers
+
+
+def test_a_player_far_below_the_board_is_shown_in_full(page, known):
+    test = page(screen="player", player="u5000")
+    for said in (
+        "1,234", "5,000 of 20,000", "75.0", "Teal Swans", "617", "25.0 %", "02 Jan 2026, 03:04:05", "12.5 in 4 events",
+        "6.2 in 9 events", "×2.00",
+    ):  # fmt: skip
+        assert said in words(test)
+    shown = tables(test)
+    assert [row[0] for row in shown["Neighbours in rank"]] == [f"{rank:,}" for rank in range(4_997, 5_004)]
+    assert [row[1:] for row in shown["Last events"]] == [["Teal Swans", "1,200"]] * 2
+    assert "4,321 records back, 3 min 0 s" in words(test)
+    (marked,) = [each for each in test.markdown for each in tree(each.value).iter("tr") if each.get("aria-current")]
+    assert marked[0].text == "5,000"
+
+
+def test_what_is_unknown_of_a_player_is_said_to_be(page, known):
+    known["player"] = a_player(
+        user_name="", team_name="", percentile=None, points_for_team=None, team_share=None, neighbours=[]
+    )
+    known["recent"] = BoardsUnavailable("Kafka at x cannot be read")
+    test = page(screen="player", player="u5000")
+    assert words(test).count("N/A") >= 6 and "None" not in words(test) and "Kafka at x cannot be read" in words(test)
+
+
+def test_a_banned_player_has_no_rank_but_a_reason(page, known):
+    known["player"] = a_player(rank_number=None, percentile=None, banned_at=AT, ban_reason=MARKUP, neighbours=[])
+    test = page(screen="player", player="u5000")
+    assert "Banned since 02 Jan 2026" in words(test) and MARKUP in words(test) and "N/A of 20,000" in words(test)
+
+
+def test_players_are_found_by_a_part_of_the_name(page, known):
+    row = {"user_id": "u1", "user_name": MARKUP, "team_id": "t1", "team_name": "Swans", "total_score": 1_234}
+    known["find"] = [row | {"is_banned": False}, row | {"user_id": "u2", "is_banned": True}]
+    shown = tables(page(screen="player", search="script"))["Found"]
+    assert [row[1:] for row in shown] == [["u1", "Swans", "1,234"], ["u2 banned", "Swans", "1,234"]]
+
+
+def test_who_is_found_alone_is_shown_at_once(page, known):
+    known["find"] = [{"user_id": "u5000"}]
+    assert "5,000 of 20,000" in words(page(screen="player", search="Ada"))
+
+
+@pytest.mark.parametrize("found", [{"search": "<b>"}, {"player": "<b>"}])
+def test_nobody_found_is_said(page, known, found):
+    known["player"] = None
+    assert "Nobody" in words(page(screen="player", **found)) and "<b>" in words(page(screen="player", **found))
+
+
+@pytest.mark.parametrize("screen", ["player", "team"])
+def test_a_lookup_without_a_database_says_why(page, known, screen):
+    for name in ("find", "player", "team"):
+        known[name] = BoardsUnavailable("PostgreSQL cannot be reached")
+    assert "PostgreSQL cannot be reached" in words(page(screen=screen, search="x", **{screen: "x"}))
+
+
+def test_in_kafka_mode_a_player_is_shown_as_far_as_the_board_goes(page, known):
+    test = page(made(range(9, 0, -1)), screen="player", shown=Health(Status("kafka")), player="u4")
+    assert "The jobs write to Kafka" in words(test) and "5,000" in words(test) and "5 of N/A" in words(test)
+    assert [row[0] for row in tables(test)["Neighbours in rank"]] == list("2345678")
+    assert tables(test)["Last events"]
+
+
+def test_a_team_is_shown_with_its_members_and_their_fair_shares(page, known):
+    test = page(screen="team", team="t1")
+    assert all(said in words(test) for said in ("Teal Swans", "3 of 12", "75.0 %"))
+    assert tables(test)["Members"] == [["1", "Ada", "75", "75.0 %", "×1.50"], ["2", "u2", "25", "25.0 %", "N/A"]]
+
+
+def test_a_teams_rank_over_time_is_drawn(page, known):
+    look = replace(made(), places=tuple((AT + timedelta(seconds=10 * at), {"t1": 1 + at % 3}) for at in range(30)))
+    test = page(look, screen="team", team="t1")
+    assert "last 4 min 50 s; best 1, worst 3" in words(test)
+    assert "as soon as" in words(page(screen="team", team="t1"))
+
+
+def test_in_kafka_mode_a_team_is_shown_as_far_as_the_boards_go(page, known):
+    test = page(screen="team", shown=Health(Status("kafka")), team="t1")
+    assert "The jobs write to Kafka" in words(test) and "2 of N/A" in words(test)
+    assert tables(test)["Members"] == [["1", "Player", "7", "70.0 %", "N/A"]]
+
+
+def test_a_team_that_is_not_there_is_said(page, known):
+    known["team"] = None
+    assert "No team with the id t99" in words(page(screen="team", team="t99"))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_text_on_the_pages_of_players_and_teams_too(page, known, name):
+    known["player"], known["team"] = a_player(user_name=name, team_name=name), a_team(team_name=name)
+    known["recent"] = replace(known["recent"], events=[EVENT | {"team_name": name}])
+    for screen in ("player", "team"):
+        test = page(screen=screen, **{screen: "x"})
+        assert not {"script", "img", "b"} & {each.tag for html in test.markdown for each in tree(html.value).iter()}

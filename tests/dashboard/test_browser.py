@@ -103,7 +103,7 @@ def page(browser: Browser, address: str) -> Page:
 
 def await_boards(page: Page) -> None:
     page.get_by_text("LIVE", exact=True).wait_for(timeout=60_000)
-    page.locator("[data-testid=stVegaLiteChart] svg").nth(3).wait_for(timeout=60_000)
+    page.locator("table.ranks tbody th").nth(4 * len(NAMES) - 1).wait_for(timeout=60_000)
 
 
 def test_names_make_no_request_and_run_nothing(browser, address, evil):
@@ -156,6 +156,48 @@ def test_another_site_cannot_frame_the_page(browser, address, evil):
     made.goto(evil.address)
     assert refused
     assert not made.frames[1].get_by_text("Live leaderboards").count()
+    made.close()
+
+
+@pytest.mark.parametrize(("origin", "answer"), [("{own}", 101), ("http://evil.example", 403), ("null", 403)])
+def test_another_site_cannot_drive_the_page(address, origin, answer):
+    """Who may ban must not do so for a site that is open in the next tab."""
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": origin.format(own=address)}
+    headers |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    with requests.get(f"{address}/_stcore/stream", headers=headers, stream=True, timeout=10) as asked:
+        assert asked.status_code == answer
+
+
+def test_a_refresh_leaves_the_keyboard_where_it_is(page):
+    link = page.locator(".st-key-top_players a").first
+    link.focus()
+    page.evaluate("() => window.focused = document.activeElement")
+    for _ in range(3):
+        await_refresh(page)
+    assert page.evaluate("() => document.activeElement.tagName == 'A' && document.activeElement === window.focused")
+
+
+def await_refresh(page: Page) -> None:
+    """Wait until the page has been told the boards' age anew."""
+    page.evaluate(
+        """() => new Promise((tell, fail) => {
+            new MutationObserver((_, observer) => { observer.disconnect(); tell() }).observe(
+                document.querySelector('.facts'), {subtree: true, characterData: true, childList: true})
+            setTimeout(() => fail('no refresh'), 30000)
+        })"""
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1400, 3840])
+@pytest.mark.parametrize("view", ["", "?view=wall", "?top=100"])
+def test_nothing_is_cut_off_at_the_side(browser, address, width, view):
+    made = browser.new_page(viewport={"width": width, "height": width * 9 // 16 if width > 400 else 844})
+    made.goto(address + view, timeout=120_000)
+    await_boards(made)
+    assert made.evaluate("document.documentElement.scrollWidth") <= width
+    wider = """cells => cells.filter(cell => cell.scrollWidth > cell.clientWidth + 1
+        && getComputedStyle(cell).textOverflow != 'ellipsis').length"""
+    assert made.locator("table.ranks th, table.ranks td").evaluate_all(wider) == 0
     made.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 from dashboard import boards, live, players
 from settings import Settings
 from tests.conftest import eventually
-from tests.dashboard.test_app import made
+from tests.dashboard.test_app import shown_boards as made
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = Settings(kafka_brokers="127.0.0.1:1")

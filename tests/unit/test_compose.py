@@ -32,7 +32,7 @@ FIXED = {
     "zookeeper_port", "supervisor_port", "flink_rpc_port", "flink_blob_port", "flink_taskmanager_port",
     "flink_data_port", "kafka_security_protocol", "kafka_ca_file", "kafka_sasl_mechanism", "kafka_username",
     "kafka_password_file", "dashboard_address", "page_without_login", "oidc_metadata_url", "oidc_client_id",
-    "oidc_client_secret_file", "oidc_page_url", "oidc_allowed", "api_token_file",
+    "oidc_client_secret_file", "oidc_page_url", "oidc_allowed", "oidc_moderators", "api_token_file", "moderation_page",
 }  # fmt: skip
 
 # By its defaults, or by JOB_MANAGER_RPC_ADDRESS.

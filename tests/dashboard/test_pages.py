@@ -1,0 +1,182 @@
+"""Every page in a real browser, on the running pipeline."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from compose import services
+from dashboard import boards
+from settings import PROJECT, Settings, read
+from tests.conftest import DEADLINE_SECONDS, environment_for, eventually
+from tests.dashboard import watched
+
+MILLIS = DEADLINE_SECONDS * 1000
+PAGES = {"": "Live leaderboards"} | {name.lower(): name for name in ("Player", "Team", "Pipeline", "Moderation")}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The settings of a system that runs as a person starts it."""
+    environment = environment_for(tmp_path_factory.mktemp("pages"))
+
+    def script(*words: str) -> None:
+        command = [PROJECT / "scripts" / words[0], *words[1:]]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    try:
+        script("run_all.sh", "--detach")
+        yield read(environment)
+    finally:
+        script("stop.sh")
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.dashboard_port}/"
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page of the boards, live."""
+    made = browser.new_page()
+    made.goto(address)
+    await_state(made, "LIVE")
+    yield made
+    made.close()
+
+
+def await_state(page: Page, word: str) -> None:
+    page.get_by_role("status").get_by_text(word, exact=True).wait_for(timeout=MILLIS)
+
+
+@contextmanager
+def stopped(settings: Settings, service: str) -> Iterator[None]:
+    """While one service is away."""
+    supervisor = services.rpc(settings)
+    supervisor.stopProcess(service)
+    try:
+        yield
+    finally:
+        supervisor.startProcess(service)
+
+
+def rows(page: Page, board: str) -> list[list[str]]:
+    """The texts of a board's cells on the page."""
+    return page.locator(f".st-key-{board} tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.replaceAll('\\n', ' ').trim()))"
+    )
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_each_page_opens_within_seconds_and_asks_nobody_else(browser, address, path):
+    foreign, errors = [], []
+    own = (address, address.replace("http", "ws"), "data:", "blob:")
+    made = browser.new_page()
+    made.on("request", lambda request: foreign.append(request.url) if not request.url.startswith(own) else None)
+    made.on("console", lambda message: errors.append(message) if message.type == "error" else None)
+    made.goto(address + path)
+    made.get_by_role("heading", name=PAGES[path]).wait_for(state="attached", timeout=MILLIS)
+    made.wait_for_load_state("networkidle")
+    made.close()
+    # Below a page's path the browser asks there first where the server is, and goes on at the root.
+    probes = ("/_stcore/health", "/_stcore/host-config")
+    assert foreign == []
+    assert [each.text for each in errors if not (path and each.location["url"].endswith(probes))] == []
+
+
+def test_the_numbers_are_those_of_the_views_and_silence_is_told(page, settings):
+    with stopped(settings, "generator"):
+        await_state(page, "STALE")
+        page.get_by_text("generator is STOPPED").wait_for(timeout=MILLIS)
+
+        def check() -> None:
+            shown = boards.read("postgres", settings).rows
+            for board, value in (("top_teams", "total_score"), ("top_players", "total_score")):
+                expected = [[str(row["rank_number"]), f"{row[value]:,}"] for row in shown[board][:10]]
+                assert [[row[0], row[-1]] for row in rows(page, board)] == expected
+            shares = [f"{100 * row['contribution_ratio']:.1f} %" for row in shown["team_mvps"][:10]]
+            assert [row[-1] for row in rows(page, "team_mvps")] == shares
+            names = [f"{row['user_name']} {row['team_name']}" for row in shown["top_players"][:10]]
+            assert [row[2] for row in rows(page, "top_players")] == names
+
+        eventually(check)
+    await_state(page, "LIVE")
+
+
+def test_after_a_minute_there_is_movement(page):
+    page.locator(".ranks .move span.good, .ranks .move span.bad, .ranks .move .new").first.wait_for(timeout=MILLIS)
+    page.locator(".ranks .spark polyline").first.wait_for(state="attached", timeout=MILLIS)
+
+
+def test_a_restart_of_the_database_is_shown_and_survived(page, settings):
+    page.evaluate("() => window.sameDocument = true")
+    with stopped(settings, "postgres"):
+        await_state(page, "STALE")
+        page.get_by_text("PostgreSQL cannot be reached").first.wait_for(timeout=MILLIS)
+        assert len(rows(page, "top_players")) == 10
+    await_state(page, "LIVE")
+    assert page.evaluate("() => window.sameDocument")
+
+
+def test_the_pipeline_page_shows_what_flows(page, address):
+    page.goto(address + "pipeline")
+    jobs = page.get_by_role("table", name="Jobs")
+    for board in ("top_teams", "top_players", "hot_streaks", "team_mvps"):
+        jobs.get_by_text(f"{board} to postgres").wait_for(timeout=MILLIS)
+    page.get_by_text("4 of 4 jobs well").wait_for(timeout=MILLIS)
+    page.locator(".flow .big", has_text="/s").first.wait_for(timeout=MILLIS)
+    assert page.get_by_role("link", name="Flink's own page").get_attribute("href").startswith("http://127.0.0.1:")
+
+
+def test_a_ban_takes_a_player_off_the_boards_and_unbanning_brings_back(page, address, settings):
+    best = boards.read("postgres", settings).rows["top_players"][0]["user_id"]
+
+    def is_listed() -> bool:
+        return best in [row["user_id"] for row in boards.read("postgres", settings).rows["top_players"]]
+
+    for decision in ("Ban", "Unban"):
+        page.goto(f"{address}moderation?id={best}")
+        page.get_by_role("radio", name=decision, exact=True).click(timeout=MILLIS)
+        page.get_by_label("Reason").fill("<b>tested</b>")
+        page.get_by_role("button", name="Decide").click()
+        page.get_by_text(f"{best} is {decision.lower()}ned").wait_for(timeout=MILLIS)
+        page.get_by_role("table", name="Decisions").get_by_text("<b>tested</b>").first.wait_for(timeout=MILLIS)
+        assert is_listed() is (decision == "Unban")
+
+
+def test_an_open_page_keeps_its_memory(browser, address, settings):
+    """Ten minutes are watched with python -m tests.dashboard.watched."""
+    uses = list(watched.watch(browser, address, settings.dashboard_port, 60, every=5))
+    assert watched.grown(uses) == []
+
+
+def test_a_player_is_found_by_a_part_of_the_name(page, address, settings):
+    row = boards.read("postgres", settings).rows["top_players"][0]
+    page.goto(f"{address}player")
+    search = page.get_by_role("textbox", name="Search")
+    search.fill(row["user_name"][1:].upper(), timeout=MILLIS)
+    search.press("Enter")
+    page.get_by_text(row["user_id"], exact=True).first.wait_for(timeout=MILLIS)
+    page.goto(f"{address}player?player={row['user_id']}")
+    marked = page.get_by_role("table", name="Neighbours in rank").locator("tr[aria-current]")
+    marked.get_by_text(row["user_name"]).wait_for(timeout=MILLIS)
+    page.get_by_role("table", name="Last events").locator("tbody tr").nth(1).wait_for(timeout=MILLIS)
+
+
+def test_a_name_on_the_boards_leads_to_the_player_and_on_to_the_team(page):
+    page.locator(".st-key-top_players tbody a").first.click()
+    page.get_by_role("heading", name="Form").wait_for(timeout=MILLIS)
+    page.locator(".facts a").first.click()
+    page.get_by_role("table", name="Members").locator("tbody tr").first.wait_for(timeout=MILLIS)
+
+
+def test_the_line_of_a_teams_rank_begins_when_somebody_watches(page, address, settings):
+    team = boards.read("postgres", settings).rows["top_teams"][0]["team_id"]
+    page.goto(f"{address}team?team={team}")
+    page.locator(".chart .spark polyline").wait_for(state="attached", timeout=MILLIS)
