@@ -1,7 +1,6 @@
 """What every page looks like: text of others as text, numbers, tables, small charts, the style sheet.
 
-Tables are plain HTML, which Streamlit compares with what is there: between two refreshes only what has
-changed is touched, so nothing flickers, jumps or loses the keyboard's focus.
+Tables are plain HTML: no canvas, no chart library, columns of fixed width, and readable without seeing.
 """
 
 from __future__ import annotations
