@@ -197,7 +197,7 @@ def _row(name: str, row: Row, seen: live.Look, longest: float) -> list[str]:
         who = look.link("team", row["team_id"], row["team_name"])
     else:
         who = look.link("player", row["user_id"], row["user_name"])
-        who += f'<span class="team">{text(row["team_name"])}</span>'
+        who += f' <span class="team">{text(row["team_name"])}</span>'
     found = row[live.KEYS[name]]
     return [
         str(row["rank_number"]),
