@@ -105,6 +105,8 @@ def sources(settings: Settings, group: str) -> list[str]:
         read("sources/accepted_events.sql")
         if settings.deduplicate_minutes
         else "CREATE TEMPORARY VIEW accepted_events AS SELECT * FROM valid_events",
+        read("sources/summed_players.sql"),
+        read("sources/summed_members.sql"),
     ]
 
 

@@ -36,17 +36,7 @@ FROM (
                 PARTITION BY season_start, team_id
                 ORDER BY player_total DESC, user_id, events DESC
             ) AS place
-        FROM (
-            SELECT
-                season_start,
-                team_id,
-                user_id,
-                LAST_VALUE(user_name) AS user_name,
-                SUM(score) FILTER (WHERE score >= 0) AS player_total,
-                COUNT(*) AS events
-            FROM accepted_events
-            GROUP BY season_start, team_id, user_id
-        )
+        FROM summed_members
     ) AS best
     JOIN (
         SELECT

@@ -1,8 +1,6 @@
 -- Which players have scored the most this season, whichever team they were in?
 -- Grain: one row per season and player, the best ${places} of each season.
 -- Ties: by user_id at the cut; readers rank by total_score.
---
--- `score >= 0` says nothing new, but tells the planner that totals only grow.
 SELECT
     season_start,
     user_id,
@@ -18,17 +16,6 @@ FROM (
             PARTITION BY season_start
             ORDER BY total_score DESC, user_id
         ) AS place
-    FROM (
-        SELECT
-            season_start,
-            user_id,
-            LAST_VALUE(user_name) AS user_name,
-            LAST_VALUE(team_id) AS team_id,
-            LAST_VALUE(team_name) AS team_name,
-            SUM(score) FILTER (WHERE score >= 0) AS total_score,
-            MAX(event_millis) AS reached_at
-        FROM accepted_events
-        GROUP BY season_start, user_id
-    )
+    FROM summed_players
 )
 WHERE place <= ${places}
