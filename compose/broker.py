@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kafka import KafkaConsumer
+
 from compose.errors import SetupError
 from compose.passwords import write_secret
 from settings import Settings
+
+ANSWER_SECONDS = 5  # after so long, a reader takes the broker for away
 
 # Flink's connector brings a Kafka client of its own, under a name of its own.
 COMMON = "org.apache.flink.kafka.shaded.org.apache.kafka.common"
@@ -28,6 +32,18 @@ def connection(settings: Settings) -> dict[str, Any]:
             "sasl_plain_password": _password(settings),
         }
     return made
+
+
+def reader(settings: Settings, **options: Any) -> KafkaConsumer:
+    """A consumer that leaves no trace in the broker, and raises KafkaError rather than wait for long."""
+    return KafkaConsumer(
+        **connection(settings),
+        request_timeout_ms=ANSWER_SECONDS * 1000,
+        bootstrap_timeout_ms=ANSWER_SECONDS * 1000,
+        enable_auto_commit=False,
+        allow_auto_create_topics=False,
+        **options,
+    )
 
 
 def table_options(settings: Settings) -> str:

@@ -18,12 +18,12 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from compose.errors import SetupError
-from dashboard import boards, live, players
+from compose.status import STALE_SECONDS
+from dashboard import boards, health, live, players
 from dashboard.boards import BoardsUnavailable
 from jobs import job, sql
 from settings import Settings
 
-FRESH_SECONDS = 30  # as the alert BoardStale
 MAX_AGE_SECONDS = 1  # as often as the boards are read
 READ_SECONDS = 10  # boards that were read longer ago are of a refresh that hangs
 
@@ -170,7 +170,7 @@ def one_team(request: Request, settings: Settings) -> dict[str, Any]:
 
 def ready(request: Request, settings: Settings) -> dict[str, Any]:
     """That the boards can be read and are fresh."""
-    sink = _sink_in_use(settings)
+    sink = health.sink(settings)
     look = live.look(sink, settings)
     if look.trouble or look.boards is None:
         # Who may not read the boards learns no addresses from the reason.
@@ -181,8 +181,8 @@ def ready(request: Request, settings: Settings) -> dict[str, Any]:
     if as_of is None:
         raise Problem(503, "The boards are empty: no score has arrived yet.")
     age = (datetime.now(UTC) - as_of).total_seconds()
-    if age > FRESH_SECONDS:
-        raise Problem(503, f"The newest score on the boards is {age:.0f} s old; {FRESH_SECONDS} s are allowed.")
+    if age > STALE_SECONDS:
+        raise Problem(503, f"The newest score on the boards is {age:.0f} s old; {STALE_SECONDS} s are allowed.")
     return {"status": "ready", "sink": sink, "as_of": as_of}
 
 
@@ -197,14 +197,14 @@ def _one(request: Request, settings: Settings, kind: str, find: Callable) -> dic
 
 
 def _need_totals(settings: Settings) -> None:
-    if _sink_in_use(settings) != "postgres":
+    if health.sink(settings) != "postgres":
         raise Problem(503, "Everybody's totals are in PostgreSQL only, and the jobs write to Kafka.")
     if not settings.totals_flush_seconds:
         raise Problem(503, "Everybody's totals are not written: LEADERBOARD_TOTALS_FLUSH_SECONDS is 0.")
 
 
 def _look(request: Request, settings: Settings) -> tuple[str, live.Look]:
-    sink = request.query_params.get("sink") or _sink_in_use(settings)
+    sink = request.query_params.get("sink") or health.sink(settings)
     if sink not in job.SINKS:
         raise Problem(400, f"sink must be one of {', '.join(job.SINKS)}.")
     look = live.look(sink, settings)
@@ -214,12 +214,7 @@ def _look(request: Request, settings: Settings) -> tuple[str, live.Look]:
 
 
 def _about(sink: str, look: live.Look) -> dict[str, Any]:
-    starts = [row["season_start"] for row in look.boards.rows["top_players"]]
-    return {"sink": sink, "as_of": look.boards.as_of, "season_start": max(starts, default=None)}
-
-
-def _sink_in_use(settings: Settings) -> str:
-    return live.sink_in_use(settings) or settings.sink
+    return {"sink": sink, "as_of": look.boards.as_of, "season_start": look.boards.season_start}
 
 
 def _only(request: Request, *known: str) -> None:

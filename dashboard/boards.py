@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Condition, Lock, Thread
+from threading import Lock
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from compose import broker
 from dashboard import database
+from dashboard.background import Background
 from dashboard.database import BoardsUnavailable, first_line
 from jobs import sql
 from settings import Settings
@@ -29,8 +30,7 @@ TIMES = ("reached_at", "window_end", "season_start", "banned_at")
 FOLLOWED = (*READ, "bans")  # the topics that the boards in Kafka are made of
 FRESH = {"top_teams": "reached_at", "top_players": "reached_at", "hot_streaks": "window_end"}
 
-BROKER_SECONDS = 5
-SILENT_SECONDS = 3 * BROKER_SECONDS  # without a word from the broker for so long, its boards are not trusted
+SILENT_SECONDS = 3 * broker.ANSWER_SECONDS  # without a word from the broker for so long, its boards are not trusted
 FOLD_SECONDS = 30  # the first fold reads every record since the last compaction
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,15 @@ class Boards:
     def newest(self, name: str) -> datetime | None:
         """The time of a board's newest row; None without rows, and for the MVPs, who carry no time."""
         return max((row[FRESH[name]] for row in self.rows[name]), default=None) if name in FRESH else None
+
+    def season(self, name: str) -> datetime | None:
+        """The start of a board's newest season; None without rows, and for the hot streaks, who have none."""
+        return max((row["season_start"] for row in self.rows[name] if "season_start" in row), default=None)
+
+    @property
+    def season_start(self) -> datetime | None:
+        """The start of the newest season on any board; None when there is none."""
+        return max(filter(None, map(self.season, sql.METRICS)), default=None)
 
     @property
     def as_of(self) -> datetime | None:
@@ -151,26 +160,21 @@ def ranked(db: sqlite3.Connection, settings: Settings) -> Boards:
     return Boards({name: utc_rows(db.execute(sql.board(name, settings))) for name in READ})
 
 
-class KafkaFold:
+class KafkaFold(Background):
     """Follows the boards' topics while somebody asks; starts over from their beginning after any trouble."""
 
     def __init__(self, settings: Settings, topics: dict[str, str] | None = None) -> None:
         """`topics` are the topics by table, those of the jobs by default."""
+        super().__init__("boards from Kafka", 1)
         self._settings = settings
         self._metrics = {topic: name for name, topic in (topics or _topics()).items()}
-        self._changed = Condition()
-        self._db: sqlite3.Connection | None = None  # only while it holds all that the topics hold
-        self._trouble: str | None = None
-        self._heard_at = self._asked_at = 0.0
-        self._is_running = False
+        self._heard_at = 0.0
+        self._forget()
 
     def boards(self) -> Boards:
         """The boards as of the last poll. Raises BoardsUnavailable."""
+        self.wanted()
         with self._changed:
-            self._asked_at = time.monotonic()
-            if not self._is_running:
-                self._is_running, self._heard_at = True, self._asked_at
-                Thread(target=self._run, name="boards from Kafka", daemon=True).start()
             self._changed.wait_for(lambda: self._db or self._trouble, FOLD_SECONDS)
             if self._db and time.monotonic() - self._heard_at < SILENT_SECONDS:
                 return ranked(self._db, self._settings)
@@ -186,36 +190,22 @@ class KafkaFold:
         with self._changed:
             return self._db.execute(newest).fetchone()[0] if self._db else None
 
-    def _run(self) -> None:
-        while self._is_wanted():
-            try:
-                self._follow()
-            except Exception as error:
-                log.info("The fold starts over: %r", error)
-                with self._changed:
-                    self._db, self._trouble = None, f"cannot be read: {first_line(error)}"
-                    self._changed.notify_all()
-            time.sleep(1)
+    def _forget(self) -> None:
+        self._db: sqlite3.Connection | None = None  # only while it holds all that the topics hold
+        self._trouble: str | None = None
 
-    def _is_wanted(self) -> bool:
-        """Whether somebody has asked lately; what was read is forgotten otherwise."""
-        with self._changed:
-            self._is_running = time.monotonic() - self._asked_at < database.IDLE_SECONDS
-            if not self._is_running:
-                self._db = self._trouble = None
-            return self._is_running
+    def _work(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:
+            log.info("The fold starts over: %r", error)
+            with self._changed:
+                self._db, self._trouble = None, f"cannot be read: {first_line(error)}"
+                self._changed.notify_all()
 
     def _follow(self) -> None:
-        millis = BROKER_SECONDS * 1000
-        consumer = KafkaConsumer(
-            **broker.connection(self._settings),
-            enable_auto_commit=False,
-            auto_offset_reset="none",  # records went away under the reader: start over
-            request_timeout_ms=millis,
-            bootstrap_timeout_ms=millis,
-            allow_auto_create_topics=False,
-        )
-        with closing(consumer):
+        # "none": when records go away under the reader, it starts over.
+        with closing(broker.reader(self._settings, auto_offset_reset="none")) as consumer:
             db = tables()
             missing = set(self._metrics) - consumer.topics()
             if missing:
@@ -223,7 +213,7 @@ class KafkaFold:
             partitions = [TopicPartition(topic, 0) for topic in self._metrics]
             consumer.assign(partitions)
             consumer.seek_to_beginning()
-            while time.monotonic() - self._asked_at < database.IDLE_SECONDS:
+            while self._is_wanted():
                 ends = consumer.end_offsets(partitions)  # raises when the broker is away; poll() would not
                 if any(consumer.position(each) > ends[each] for each in partitions):
                     raise LookupError("a topic was made anew")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
-from threading import BoundedSemaphore, Lock, Thread, Timer
+from threading import BoundedSemaphore, Lock, Thread
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 from psycopg2.pool import PoolError, ThreadedConnectionPool
 
 from compose import postgres
+from dashboard.background import close_when_idle, is_recent
 from settings import Settings
 
 Found = TypeVar("Found")
@@ -21,7 +22,6 @@ Found = TypeVar("Found")
 POOL_SIZE = 4
 KEPT_OPEN = 2  # the boards' refresh, and somebody who looks a player up
 ANSWER_SECONDS = 8  # more than the reader's statement time-out and connect time-out of 5 s
-IDLE_SECONDS = 30
 
 
 class BoardsUnavailable(Exception):
@@ -100,7 +100,7 @@ class Door:
                 self._pool = ThreadedConnectionPool(
                     KEPT_OPEN, POOL_SIZE, self._dsn, keepalives_idle=5, tcp_user_timeout=ANSWER_SECONDS * 1000
                 )
-                self._close_later()
+                close_when_idle(self._is_in_use)
             self._asking += 1
             return self._pool
 
@@ -109,18 +109,13 @@ class Door:
             self._asking -= was_in
             self._asked_at = monotonic()
 
-    def _close_later(self) -> None:
-        timer = Timer(IDLE_SECONDS, self._close_if_idle)
-        timer.daemon = True
-        timer.start()
-
-    def _close_if_idle(self) -> None:
+    def _is_in_use(self) -> bool:
         with self._changing:
-            if self._asking or monotonic() - self._asked_at < IDLE_SECONDS:
-                self._close_later()
-            else:
-                self._pool.closeall()
-                self._pool = None
+            if self._asking or is_recent(self._asked_at):
+                return True
+            self._pool.closeall()
+            self._pool = None
+            return False
 
 
 @cache

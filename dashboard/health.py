@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, Generic, TypeVar
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from compose import broker
 from compose.status import TOO_OLD, Status, status
 from dashboard import database
+from dashboard.background import Background
 from dashboard.boards import BoardsUnavailable, Row
-from dashboard.live import Background
 from jobs import sql
 from settings import Settings
 
@@ -30,7 +30,6 @@ LOOK_SECONDS = 5
 RATE_SECONDS, LEAST_RATE_SECONDS = 30, 10  # rates are means over so long: Flink renews its counts every 10 s
 REJECTS = 1_000  # so many of the last rejected messages are counted by reason
 REJECTS_SHOWN = 50
-ANSWER_SECONDS = 5
 
 log = logging.getLogger(__name__)
 
@@ -148,14 +147,13 @@ def _rows(cursor: Any) -> list[Row]:
 
 
 def _from_kafka(settings: Settings) -> list[Row]:
-    options = {"enable_auto_commit": False, "bootstrap_timeout_ms": ANSWER_SECONDS * 1000}
-    with closing(KafkaConsumer(**broker.connection(settings), **options)) as consumer:
+    with closing(broker.reader(settings)) as consumer:
         topic = TopicPartition(sql.board_topic("rejected_events"), 0)
         consumer.assign([topic])
         start, end = consumer.beginning_offsets([topic])[topic], consumer.end_offsets([topic])[topic]
         consumer.seek(topic, max(start, end - REJECTS))
         rows: dict[bytes, Row] = {}
-        until = time.monotonic() + ANSWER_SECONDS
+        until = time.monotonic() + broker.ANSWER_SECONDS
         while consumer.position(topic) < end and time.monotonic() < until:
             for records in consumer.poll(timeout_ms=500).values():
                 rows |= {record.key: json.loads(record.value) for record in records if record.value}

@@ -12,17 +12,17 @@ from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from threading import Condition, Event, Lock, Thread
+from threading import Event, Lock
 from time import monotonic
 from typing import Literal
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from compose import broker
 from dashboard import boards, players
+from dashboard.background import Background
 from dashboard.boards import Boards, BoardsUnavailable, Row
-from dashboard.database import IDLE_SECONDS, first_line
-from jobs import job
+from dashboard.database import first_line
 from settings import Settings
 
 REFRESH_SECONDS = 1
@@ -31,9 +31,7 @@ TREND_SECONDS, TREND_SAMPLES = 5, 120  # 10 minutes
 PLACE_SECONDS, PLACE_SAMPLES = 10, 360  # an hour
 MINUTE_SECONDS = 60
 RATE_SECONDS = 10  # events per second are the average of so many
-BROKER_SECONDS = 5
 COUNT_SECONDS = 5
-SINK_SECONDS = 5
 
 log = logging.getLogger(__name__)
 
@@ -117,43 +115,6 @@ def look(sink: str, settings: Settings) -> Look:
     return _refreshes[sink, settings].look()
 
 
-class Background:
-    """Work that a thread repeats every so many seconds as long as somebody asks for its results."""
-
-    def __init__(self, title: str, seconds: float = REFRESH_SECONDS) -> None:
-        self._title, self._seconds = title, seconds
-        self._changed = Condition()
-        self._asked_at = 0.0
-        self._is_running = False
-
-    def wanted(self) -> None:
-        """Start, or go on."""
-        with self._changed:
-            self._asked_at = monotonic()
-            if not self._is_running:
-                self._is_running = True
-                Thread(target=self._run, name=self._title, daemon=True).start()
-
-    def _run(self) -> None:
-        while self._goes_on():
-            began = monotonic()
-            self._work()
-            Event().wait(max(0, began + self._seconds - monotonic()))
-
-    def _goes_on(self) -> bool:
-        with self._changed:
-            self._is_running = monotonic() - self._asked_at < IDLE_SECONDS
-            if not self._is_running:
-                self._forget()
-            return self._is_running
-
-    def _work(self) -> None:
-        raise NotImplementedError
-
-    def _forget(self) -> None:
-        raise NotImplementedError
-
-
 @dataclass
 class Memory:
     """What a refresh keeps of what it has seen."""
@@ -174,7 +135,7 @@ class Refresh(Background):
     """Reads the boards of one sink."""
 
     def __init__(self, sink: str, settings: Settings) -> None:
-        super().__init__(f"boards of {sink}")
+        super().__init__(f"boards of {sink}", REFRESH_SECONDS)
         self._sink, self._settings = sink, settings
         self._pulse = _pulse(settings)
         self._forget()
@@ -233,8 +194,7 @@ class Refresh(Background):
 def sample(read: Boards) -> Sample:
     """What is remembered of boards."""
     seen = {name: {_key(row[key]): _place(name, row) for row in read.rows[name]} for name, key in KEYS.items()}
-    seasons = {name: _season(read.rows[name]) for name in KEYS}
-    return Sample(monotonic(), seen, seasons)
+    return Sample(monotonic(), seen, {name: read.season(name) for name in KEYS})
 
 
 def _key(key: str) -> str:
@@ -245,22 +205,18 @@ def _place(name: str, row: Row) -> tuple[int, float]:
     return row["rank_number"], float(row[VALUES[name]])
 
 
-def _season(rows: list[Row]) -> datetime | None:
-    return max((row["season_start"] for row in rows if "season_start" in row), default=None)
-
-
 class Pulse(Background):
     """How many records the topic of the events has ever had, and how many more each second."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__("events per second")
+        super().__init__("events per second", REFRESH_SECONDS)
         self._settings = settings
         self._forget()
 
     def rate(self) -> tuple[float | None, int | None]:
         """Events per second over the last 10 s, and events in all; None when the broker does not answer."""
         with self._changed:
-            if not self._ends or monotonic() - self._ends[-1][0] > BROKER_SECONDS:
+            if not self._ends or monotonic() - self._ends[-1][0] > broker.ANSWER_SECONDS:
                 return None, None
             (began, first), (now, last) = self._ends[0], self._ends[-1]
             return max(0, last - first) / (now - began) if now > began else None, last
@@ -277,16 +233,8 @@ class Pulse(Background):
                 self._forget()
 
     def _follow(self) -> None:
-        millis = BROKER_SECONDS * 1000
-        consumer = KafkaConsumer(
-            **broker.connection(self._settings),
-            request_timeout_ms=millis,
-            bootstrap_timeout_ms=millis,
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-        )
-        with closing(consumer):
-            while monotonic() - self._asked_at < IDLE_SECONDS:
+        with closing(broker.reader(self._settings)) as consumer:
+            while self._is_wanted():
                 began = monotonic()
                 numbers = consumer.partitions_for_topic(self._settings.topic) or ()
                 ends = consumer.end_offsets([TopicPartition(self._settings.topic, number) for number in numbers])
@@ -295,20 +243,7 @@ class Pulse(Background):
                 Event().wait(max(0, began + REFRESH_SECONDS - monotonic()))
 
 
-def sink_in_use(settings: Settings) -> str | None:
-    """Where the jobs write the boards; None when there are none, or Flink does not answer. Asked every 5 s at most."""
-    asked_at, sink = _sinks.get(settings, (-math.inf, None))
-    if monotonic() - asked_at > SINK_SECONDS:
-        try:
-            sink = job.sink_in_use(settings)
-        except job.JobError:
-            sink = None
-        _sinks[settings] = monotonic(), sink
-    return sink
-
-
 _starting = Lock()
-_sinks: dict[Settings, tuple[float, str | None]] = {}
 _refreshes: dict[tuple[str, Settings], Refresh] = {}
 _pulses: dict[Settings, Pulse] = {}
 

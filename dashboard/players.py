@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
-from threading import Lock, Timer
+from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -19,8 +19,9 @@ from kafka.partitioner.default import murmur2
 
 from compose import broker
 from dashboard import database
-from dashboard.boards import BROKER_SECONDS, Boards, Row, utc_rows
-from dashboard.database import IDLE_SECONDS, BoardsUnavailable, first_line
+from dashboard.background import close_when_idle, is_recent
+from dashboard.boards import Boards, Row, utc_rows
+from dashboard.database import BoardsUnavailable, first_line
 from settings import Settings
 
 Found = TypeVar("Found")
@@ -294,7 +295,7 @@ class Tail:
             follower.position, follower.has_all = start, start == begin
         consumer.assign([partition])
         consumer.seek(partition, follower.position)
-        waited_until = monotonic() + BROKER_SECONDS
+        waited_until = monotonic() + broker.ANSWER_SECONDS
         while follower.position < end:
             if monotonic() > waited_until:
                 raise ValueError(f"partition {partition.partition} answers too slowly")
@@ -305,31 +306,17 @@ class Tail:
 
     def _opened(self) -> KafkaConsumer:
         if self._consumer is None:
-            millis = BROKER_SECONDS * 1000
-            self._consumer = KafkaConsumer(
-                **broker.connection(self._settings),
-                request_timeout_ms=millis,
-                bootstrap_timeout_ms=millis,
-                enable_auto_commit=False,
-                allow_auto_create_topics=False,
-            )
-            self._close_later()
+            self._consumer = broker.reader(self._settings)
+            close_when_idle(self._is_in_use)
         return self._consumer
 
-    def _close_later(self) -> None:
-        timer = Timer(IDLE_SECONDS, self._close_if_idle)
-        timer.daemon = True
-        timer.start()
-
-    def _close_if_idle(self) -> None:
+    def _is_in_use(self) -> bool:
         with self._changing:
-            idle_since = monotonic() - IDLE_SECONDS
-            for user_id in [each.user_id for each in self._followers.values() if each.asked_at < idle_since]:
+            for user_id in [each.user_id for each in self._followers.values() if not is_recent(each.asked_at)]:
                 del self._followers[user_id]
-            if self._followers:
-                self._close_later()
-            else:
+            if not self._followers:
                 self._close()
+            return bool(self._followers)
 
     def _close(self) -> None:
         if self._consumer:

@@ -14,6 +14,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 import pytest
+import requests
 from kafka import KafkaConsumer, TopicPartition
 from playwright.sync_api import Browser, sync_playwright
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -98,6 +99,25 @@ def free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+@contextmanager
+def page_server(module: str, *arguments: str, environment: dict[str, str]) -> Iterator[str]:
+    """The address of a Python module that serves the page."""
+    (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    own = {f"{PREFIX}DASHBOARD_PORT": str(port), f"{PREFIX}OIDC_PAGE_URL": address}
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment | own, cwd=PROJECT)
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(0.2), stop=stop_after_delay(60)
+        ):
+            with attempt:
+                requests.get(f"{address}/healthz", timeout=5).raise_for_status()
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 def environment_for(state: Path) -> dict[str, str]:

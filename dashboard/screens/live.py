@@ -161,11 +161,11 @@ def _why(sink: str) -> str:
 
 
 def _season(seen: Boards | None) -> str:
-    starts = [row["season_start"] for name in ("top_teams", "top_players") for row in seen.rows[name]] if seen else []
     if settings.season == "all":
         return "all time"
+    start = seen.season_start if seen else None
     form = "%d %b, %H:%M" if settings.season == "hour" else "%d %b"
-    return f"{settings.season} of {max(starts):{form}}" if starts else text(None)
+    return f"{settings.season} of {start:{form}}" if start else text(None)
 
 
 # One board

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,14 +12,13 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from compose import postgres
 from compose.errors import SetupError
 from dashboard import api
-from settings import PREFIX, PROJECT, Settings
+from settings import PREFIX, Settings
 from tests import hostile
-from tests.conftest import Stack, eventually, free_ports
+from tests.conftest import Stack, eventually, page_server
 from tests.dashboard.test_players import ban, write, write_team
 
 DAY = 86_400_000
@@ -31,21 +28,9 @@ NAMES = [name for name in hostile.LIMITS["user_name"] if "\0" not in name and le
 @contextmanager
 def served(stack: Stack, **changed: object) -> Iterator[str]:
     """The address of the server over these stores, under these changed settings."""
-    (port,) = free_ports(1)
     own = {PREFIX + name.upper(): str(value) for name, value in changed.items()}
-    environment = stack.environment | {f"{PREFIX}DASHBOARD_PORT": str(port)} | own
-    process = subprocess.Popen([sys.executable, "-m", "dashboard"], env=environment, cwd=PROJECT)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for attempt in Retrying(
-            retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(0.2), stop=stop_after_delay(60)
-        ):
-            with attempt:
-                requests.get(f"{address}/healthz", timeout=5).raise_for_status()
+    with page_server("dashboard", environment=stack.environment | own) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def fill(stack: Stack, age_seconds: float = 1) -> None:

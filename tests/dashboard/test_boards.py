@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from compose import broker
 from dashboard import boards, database
 from settings import Settings
 
@@ -158,6 +159,6 @@ def test_a_database_that_is_away_is_said_in_a_sentence(monkeypatch):
 
 
 def test_a_broker_that_is_away_is_said_in_a_sentence(monkeypatch):
-    monkeypatch.setattr(boards, "BROKER_SECONDS", 0.2)
+    monkeypatch.setattr(broker, "ANSWER_SECONDS", 0.2)
     with pytest.raises(boards.BoardsUnavailable, match=r"Kafka at 127\.0\.0\.1:1 cannot be read: "):
         boards.KafkaFold(Settings(kafka_brokers="127.0.0.1:1")).boards()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,10 +11,8 @@ from threading import Thread
 import pytest
 import requests
 from playwright.sync_api import Browser, Page
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from settings import PROJECT
-from tests.conftest import free_ports
+from tests.conftest import page_server
 
 NAMES = [
     "![x]({evil}/markdown.png)",
@@ -69,21 +65,8 @@ def evil() -> Iterator[Evil]:
 @contextmanager
 def served(*names: str, **changed: str) -> Iterator[str]:
     """The address of the page over boards with these names, under these changed settings."""
-    (port,) = free_ports(1)
-    address = f"http://127.0.0.1:{port}"
-    own = {"LEADERBOARD_DASHBOARD_PORT": str(port), "LEADERBOARD_OIDC_PAGE_URL": address}
-    environment = os.environ | own | changed
-    process = subprocess.Popen([sys.executable, "-m", "tests.dashboard.served", *names], env=environment, cwd=PROJECT)
-    try:
-        for attempt in Retrying(
-            retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(0.2), stop=stop_after_delay(60)
-        ):
-            with attempt:
-                requests.get(f"{address}/_stcore/health", timeout=2).raise_for_status()
+    with page_server("tests.dashboard.served", *names, environment=os.environ | changed) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from threading import Thread, enumerate
 
 import pytest
 
-from dashboard import boards, live, players
+from dashboard import background, boards, live, players
 from settings import Settings
 from tests.conftest import eventually
 from tests.dashboard.test_app import shown_boards as made
@@ -32,7 +32,7 @@ def reading(monkeypatch):
     monkeypatch.setattr(boards, "read", read)
     monkeypatch.setattr(players, "counts", lambda _: (None, None))
     monkeypatch.setattr(live, "REFRESH_SECONDS", 0.05)
-    monkeypatch.setattr(live, "IDLE_SECONDS", 2)
+    monkeypatch.setattr(background, "IDLE_SECONDS", 2)
     yield Database
     eventually(expect_no_refresh)
 

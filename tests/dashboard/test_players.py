@@ -13,8 +13,8 @@ import pytest
 from kafka import KafkaProducer
 from psycopg2.extras import execute_values
 
-from compose import postgres
-from dashboard import boards, players
+from compose import broker, postgres
+from dashboard import background, boards, players
 from tests import hostile
 from tests.conftest import Stack, eventually
 
@@ -365,13 +365,13 @@ def test_the_board_of_hot_streaks_goes_before_the_topic():
 
 
 def test_a_broker_that_is_away_is_said_too(stores, monkeypatch):
-    monkeypatch.setattr(players, "BROKER_SECONDS", 0.2)
+    monkeypatch.setattr(broker, "ANSWER_SECONDS", 0.2)
     with pytest.raises(boards.BoardsUnavailable, match=r"Kafka at .* cannot be read"):
         players.recent("a", replace(stores.settings, kafka_brokers="127.0.0.1:1"))
 
 
 def test_the_broker_is_left_when_nobody_asks(stores, monkeypatch):
-    monkeypatch.setattr(players, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(background, "IDLE_SECONDS", 0.2)
     tail = players.Tail(stores.settings)
     tail.recent("form-a")
     assert tail._consumer
