@@ -73,6 +73,9 @@ class Settings:
     flink_taskmanager_memory_mb: int = _setting(
         0, "memory of the TaskManager process in MB; 0 = a third of the machine's, 2048 to 6144"
     )
+    one_job: str = _setting(
+        "no", "yes = all boards in one job that reads the topic once; no = a job for each board", ("no", "yes")
+    )
     parallelism: int = _setting(1, "parallelism of each job")
     checkpoint_seconds: int = _setting(10, "time between checkpoints")
     sink_flush_millis: int = _setting(200, "the longest time that the sink holds rows back")

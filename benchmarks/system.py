@@ -269,6 +269,8 @@ def submit(
 
 def shape(settings: Settings) -> tuple[tuple[str, ...], ...]:
     """The tables of each of the jobs that run_all.sh submits."""
+    if settings.one_job == "yes":
+        return (tuple(sql.tables(sql.METRICS, "postgres", settings)),)
     return tuple(tuple(sql.tables([name], "postgres", settings)) for name in sql.METRICS)
 
 

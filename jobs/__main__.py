@@ -53,7 +53,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         choices=job.SINKS,
         help=f"where the boards go; by default where they go now, else {settings.sink}",
     )
-    parser.add_argument("--one-job", action="store_true", help="all in one job that reads the topic once")
     parser.add_argument(
         "--application",
         action="store_true",
@@ -82,12 +81,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.METRICS)}")
     if options.application and (options.rebuild or options.switch):
         parser.error("--application starts its job each time that its JobManager starts: it can end or empty nothing")
+    if options.application and options.metrics:
+        parser.error("--application computes all boards")
     options.metrics = options.metrics or list(sql.METRICS)
     return options
 
 
 def _explain(options: argparse.Namespace) -> None:
-    for names in _groups(options.metrics, options.one_job):
+    for names in _groups(options.metrics, settings.one_job == "yes"):
         environment = _with_tables(options, _title(names, options.sink))
         print(job.compile_plan(environment, sql.tables(names, options.sink, settings), settings).explain())
 
@@ -118,11 +119,13 @@ def _suspend(options: argparse.Namespace) -> None:
 def _submit(options: argparse.Namespace) -> None:
     running, suspended = job.running(settings), savepoints.suspended(settings)
     ending = _to_end(options, [*running, *suspended])
+    # A job ends as a whole: whoever wants one board of it anew gets all of them.
+    metrics = [name for name in sql.METRICS if name in {*options.metrics, *job.taken(ending)}]
     going_on = {title: path for title, path in suspended.items() if title not in ending}
     taken = {name: title for name, title in job.taken([*running, *going_on]).items() if title not in ending}
     plans = {}
-    is_one_job = options.one_job or _title(list(sql.METRICS), options.sink) in taken.values()
-    for names in _groups(options.metrics, is_one_job):
+    is_one_job = settings.one_job == "yes" or _title(list(sql.METRICS), options.sink) in taken.values()
+    for names in _groups(metrics, is_one_job):
         title = _title(names, options.sink)
         clash = {taken[name] for name in names if name in taken}
         if clash - {title}:
@@ -186,7 +189,7 @@ def _title(names: list[str], sink: str) -> str:
 
 
 def _groups(metrics: list[str], is_one_job: bool) -> list[list[str]]:
-    return [metrics] if is_one_job else [[name] for name in metrics]
+    return [list(sql.METRICS)] if is_one_job else [[name] for name in metrics]
 
 
 def _end(jobs: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import DEVNULL
 
@@ -44,6 +44,11 @@ class Stack:
         )
         assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done
+
+    def changed(self, **settings: object) -> Stack:
+        """The same services, with other settings for the commands."""
+        own = {PREFIX + name.upper(): str(value) for name, value in settings.items()}
+        return Stack(replace(self.settings, **settings), self.environment | own)
 
     def begin(self, *words: str) -> subprocess.Popen:
         """Start `python -m <words>` in the background; what it prints does not matter."""
@@ -81,7 +86,7 @@ class Stack:
 def eventually(check: Callable[[], None]) -> None:
     """Repeat the check until it holds; the last failure is raised when it does not in time."""
     for attempt in Retrying(
-        retry=retry_if_exception_type((AssertionError, BoardsUnavailable)),
+        retry=retry_if_exception_type((AssertionError, BoardsUnavailable, requests.RequestException)),
         wait=wait_fixed(0.5),
         stop=stop_after_delay(DEADLINE_SECONDS),
         reraise=True,

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 
 from rich.console import Console
 from rich.table import Table
@@ -46,7 +47,12 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__.split("\n\n")[1])
-    parser.add_argument("--minutes", type=float, default=60, help="at least so long (default %(default)s)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=60,
+        help="at least so long, and until each fault has been there (default %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the schedule")
     parser.add_argument("--rate", type=int, default=2000, help="events per second (default %(default)s)")
     parser.add_argument("--sink", choices=("postgres", "kafka"), default="postgres")
@@ -54,8 +60,8 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _schedule(options: argparse.Namespace, chance: random.Random, has_small_disks: bool) -> Iterator[tuple[str, Fault]]:
-    """Every fault once, in an order of chance, again and again."""
+def _faults(sink: str, chance: random.Random, has_small_disks: bool) -> dict[str, Fault]:
+    """What may befall the boards of this sink."""
     faults = {
         **{f"{name} killed": kill(name) for name in SERVICES},
         "taskmanager and kafka killed": kill("taskmanager", "kafka"),
@@ -71,7 +77,13 @@ def _schedule(options: argparse.Namespace, chance: random.Random, has_small_disk
     }
     if has_small_disks:
         faults |= {f"disk of {name} full for 30 s": fill(path, 30) for name, path in _disks().items()}
-    while True:
+    elsewhere = ("postgres", "table") if sink == "kafka" else ()
+    return {name: fault for name, fault in faults.items() if not any(each in name for each in elsewhere)}
+
+
+def _schedule(faults: dict[str, Fault], chance: random.Random) -> Iterator[tuple[str, Fault]]:
+    """Every fault once, in an order of chance, again and again."""
+    while faults:
         names = sorted(faults)
         chance.shuffle(names)
         yield from ((name, faults[name]) for name in names)
@@ -85,10 +97,12 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
     loud = []
     with system.under_load(stack, options.sink, options.rate, options.seed) as made, Resources(stack) as resources:
         ends = time.monotonic() + 60 * options.minutes
-        schedule = iter(()) if options.no_faults else _schedule(options, chance, has_small_disks)
-        while time.monotonic() < ends:
+        faults = {} if options.no_faults else _faults(options.sink, chance, has_small_disks)
+        schedule, due = _schedule(faults, chance), len(faults)
+        while time.monotonic() < ends or due > 0:
             time.sleep(REST_SECONDS)
-            for name, fault in [next(schedule)] if not options.no_faults else []:
+            due -= 1
+            for name, fault in islice(schedule, 1):
                 began = time.time()
                 try:
                     made.survive(name, fault)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import requests
@@ -33,7 +32,7 @@ POSTGRES_FAULTS = {
 def under_load(stack: Stack, request: pytest.FixtureRequest) -> Iterator[System]:
     """A system with a topic of its own."""
     topic = f"chaos-{request.param}"
-    own = Stack(replace(stack.settings, topic=topic), stack.environment | {"LEADERBOARD_TOPIC": topic})
+    own = stack.changed(topic=topic)
     own.run("compose", "create")
     with system.under_load(own, request.param, RATE_PER_SECOND, seed=5) as made:
         yield made

@@ -16,7 +16,7 @@ import requests
 from compose import postgres
 from compose.errors import SetupError
 from dashboard import api
-from settings import PREFIX, Settings
+from settings import Settings
 from tests import hostile
 from tests.conftest import Stack, eventually, page_server
 from tests.dashboard.test_players import ban, write, write_team
@@ -28,8 +28,7 @@ NAMES = [name for name in hostile.LIMITS["user_name"] if "\0" not in name and le
 @contextmanager
 def served(stack: Stack, **changed: object) -> Iterator[str]:
     """The address of the server over these stores, under these changed settings."""
-    own = {PREFIX + name.upper(): str(value) for name, value in changed.items()}
-    with page_server("dashboard", environment=stack.environment | own) as address:
+    with page_server("dashboard", environment=stack.changed(**changed).environment) as address:
         yield address
 
 

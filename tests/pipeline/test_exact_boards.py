@@ -282,7 +282,7 @@ def test_a_rebuild_as_one_job_leaves_no_stale_row(stack, in_kafka):
         cursor.execute("UPDATE flink.top_teams SET team_id = team_id || '-gone', total_score = total_score + 1")
         cursor.execute("UPDATE flink.team_mvps SET team_id = team_id || '-gone'")
     with Reader("postgres", stack.settings, may_restart=True) as reader:
-        stack.run("jobs", "--sink", "postgres", "--one-job", "--rebuild")
+        stack.changed(one_job="yes").run("jobs", "--sink", "postgres", "--rebuild")
         eventually(lambda: expect_totals(stack, "postgres", in_kafka.totals))
     eventually(lambda: expect_streaks(streaks_in_postgres(stack), in_kafka.events))
     assert not reader.found
@@ -295,7 +295,7 @@ def test_a_rebuild_in_kafka_leaves_no_stale_row(stack, in_kafka):
     producer.send("top-teams", key=json.dumps(stale).encode(), value=json.dumps(row).encode())
     producer.close()
     with Reader("kafka", stack.settings, may_restart=True) as reader:
-        stack.run("jobs", "--sink", "kafka", "--one-job", "--switch")
+        stack.changed(one_job="yes").run("jobs", "--sink", "kafka", "--switch")
         eventually(lambda: expect_totals(stack, "kafka", in_kafka.totals))
     assert not reader.found
 

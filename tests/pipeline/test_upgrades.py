@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from kafka.admin import KafkaAdminClient
 
@@ -19,24 +17,17 @@ MORE_PARTITIONS = 6
 ALL = job.job_name(job.ONE_JOB, "postgres")
 
 
-def with_setting(stack: Stack, name: str, value: object) -> Stack:
-    """The same services, with another setting for the commands."""
-    return Stack(
-        replace(stack.settings, **{name: value}), stack.environment | {f"LEADERBOARD_{name.upper()}": str(value)}
-    )
-
-
 @pytest.fixture(scope="module")
 def upgraded(stack: Stack) -> Stack:
     """One job under load, suspended and resumed with parallelism 2, then with 1 again."""
-    stack.run("jobs", "--sink", "postgres", "--one-job", "--rebuild")
+    stack.changed(one_job="yes").run("jobs", "--sink", "postgres", "--rebuild")
     before = stack.records_sent()
     with Reader("postgres", stack.settings) as reader:
         for number, parallelism in enumerate((2, 1), start=1):
             with playing(stack, EVENTS, number, *FEW):
                 await_records(stack, before + number * EVENTS - EVENTS // 2)
                 assert f"{ALL}: suspended" in stack.run("jobs", "--suspend").stdout
-                resumed = with_setting(stack, "parallelism", parallelism).run("jobs")
+                resumed = stack.changed(parallelism=parallelism).run("jobs")
                 assert f"{ALL}: goes on from its savepoint" in resumed.stdout
     assert not reader.found
     return stack
@@ -57,7 +48,7 @@ def test_a_savepoint_that_is_used_is_no_more(upgraded):
 
 
 def test_sql_that_keeps_other_state_is_refused_and_the_rebuild_is_named(upgraded):
-    larger = with_setting(upgraded, "board_size", 200)
+    larger = upgraded.changed(board_size=200)
     upgraded.run("jobs", "--suspend")
     refused = larger.run("jobs", check=False)
     assert refused.returncode == 1
@@ -71,7 +62,7 @@ def test_new_partitions_are_read_from_their_first_record(upgraded):
     admin = KafkaAdminClient(bootstrap_servers=upgraded.settings.brokers)
     admin.create_partitions({upgraded.settings.topic: MORE_PARTITIONS})
     admin.close()
-    grown = with_setting(upgraded, "topic_partitions", MORE_PARTITIONS)
+    grown = upgraded.changed(topic_partitions=MORE_PARTITIONS)
     with playing(grown, EVENTS, 3, *FEW):
         pass
     records = grown.records()

@@ -127,6 +127,22 @@ def test_prometheus_is_told_how_everything_is(environment):
     assert told["leaderboard_injector_failed_total", ""] == 0
 
 
+def test_what_is_not_the_pipeline_comes_back_too_when_it_dies(environment):
+    own = read(environment)
+    rpc = services.rpc(own)
+    died = {name: rpc.getProcessInfo(name)["pid"] for name in ("generator", "dashboard", "monitor")}
+    for pid in died.values():
+        psutil.Process(pid).kill()
+
+    def check() -> None:
+        assert all(rpc.getProcessInfo(name)["pid"] not in (0, pid) for name, pid in died.items())
+        assert requests.get(f"http://{own.page_address}:{own.dashboard_port}/readyz", timeout=10).ok
+        assert scraped(environment, "GENERATOR_METRICS_PORT")["leaderboard_injector_acknowledged_total", ""] > 0
+        assert scraped(environment, "MONITOR_PORT")["leaderboard_healthy", ""] == 1
+
+    eventually(check)
+
+
 def test_records_that_are_deleted_unread_stay_a_problem(environment):
     chosen = read(environment)
     partition = TopicPartition(chosen.topic, 0)
