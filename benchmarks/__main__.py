@@ -26,7 +26,7 @@ def main() -> int:
     file = settings.state / "quick.json" if options.quick else report.RESULTS
     failed = []
     for memory_mb, names in _by_memory(options.cases).items():
-        chosen = dataclasses.replace(settings, flink_taskmanager_memory_mb=memory_mb)
+        chosen = dataclasses.replace(settings, one_job="yes", flink_taskmanager_memory_mb=memory_mb)
         with system.started(chosen):
             bench = cases.Bench(chosen, sizes, _Screen(console))
             bench.warm_up()

@@ -41,14 +41,14 @@ class Sizes:
 
 FULL = Sizes(
     events=5_000_000,
-    few_events=2_000_000,
+    few_events=1_000_000,
     players=(1_000, 10_000, 100_000, 1_000_000),
     crowd=1_000_000,
-    live_seconds=60,
-    rates=(1_000, 5_000, 20_000, 35_000),
-    sustained_seconds=600,
-    sustained_rates=(50_000, 30_000, 20_000, 10_000),
-    rivals_events=1_000_000,
+    live_seconds=45,
+    rates=(1_000, 5_000, 10_000),
+    sustained_seconds=180,
+    sustained_rates=(20_000, 15_000, 10_000),
+    rivals_events=500_000,
     naive_seconds=60,
 )
 QUICK = Sizes(
@@ -206,31 +206,33 @@ def _live_row(what: str, rate: float, result: live.Result) -> Row:
 
 
 def drain_all(bench: Bench) -> list[Row]:
-    """All four boards, a full topic read to its end."""
+    """All four boards, a full topic read to its end: in one job, and in a job for each board."""
+    one, four = (system.shape(dataclasses.replace(bench.settings, one_job=each)) for each in ("yes", "no"))
+    sizes = bench.sizes
     return [
-        bench.drain(
-            f"all boards, hot streaks every {slide} s",
-            MANY,
-            bench.sizes.events,
-            system.shape(bench.settings),
-            streak_slide_seconds=slide,
+        bench.drain(f"{what}, hot streaks every {slide} s", MANY, events, groups, streak_slide_seconds=slide)
+        for what, groups, events, slide in (
+            ("one job", one, sizes.events, 5),
+            ("one job", one, sizes.few_events, 2),
+            ("four jobs", four, sizes.few_events, 5),
         )
-        for slide in (5, 2)
     ]
 
 
 def boards(bench: Bench) -> list[Row]:
-    """Each board alone, and what de-duplication and the list of rejects cost."""
+    """Each board alone, and what de-duplication, the list of rejects and everybody's totals cost."""
     events = bench.sizes.few_events
     rows = [bench.drain(name, MANY, events, ((name,),), streak_slide_seconds=5) for name in sql.METRICS]
     rows.append(bench.drain("hot_streaks every 2 s", MANY, events, (("hot_streaks",),), streak_slide_seconds=2))
     # As many repetitions and broken messages as nobody hopes for.
-    bad, without = World(repeated=40, corrupt=50), tuple(name for name in sql.TABLES if name != "rejected_events")
-    for what, tables, minutes in (
-        ("all tables in one job", sql.TABLES, bench.settings.deduplicate_minutes),
-        ("the same, no de-duplication", sql.TABLES, 0),
-        ("the same, no rejects", without, bench.settings.deduplicate_minutes),
+    bad, remembered = World(repeated=40, corrupt=50), bench.settings.deduplicate_minutes
+    for what, left_out, minutes in (
+        ("all tables in one job", (), remembered),
+        ("the same, no de-duplication", (), 0),
+        ("the same, no rejects", ("rejected_events",), remembered),
+        ("the same, nobody's totals", sql.TOTALS, remembered),
     ):
+        tables = tuple(name for name in sql.TABLES if name not in left_out)
         rows.append(bench.drain(what, bad, events, (tables,), streak_slide_seconds=5, deduplicate_minutes=minutes))
     return rows
 

@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import count, cycle
 from threading import Event, Thread
 
 from confluent_kafka import Producer
@@ -231,7 +231,7 @@ class Markers:
         totals: dict[tuple[str, int], int] = {}
         newest = 0
         with postgres.connect(postgres.owner_dsn(self._settings)) as db, db.cursor() as cursor:
-            for look in range(10**9):
+            for look in count():
                 if self._is_left.wait(LOOK_SECONDS):
                     return
                 cursor.execute(TOTALS_QUERY, {"season": season, "users": users, "teams": teams})
