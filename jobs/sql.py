@@ -106,6 +106,7 @@ def sources(settings: Settings, group: str) -> list[str]:
         if settings.deduplicate_minutes
         else "CREATE TEMPORARY VIEW accepted_events AS SELECT * FROM valid_events",
         read("sources/summed_players.sql"),
+        read("sources/summed_teams.sql"),
         read("sources/summed_members.sql"),
     ]
 

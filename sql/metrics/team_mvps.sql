@@ -6,8 +6,7 @@
 --
 -- The best player and the team's total reach the join one after the other, so
 -- for an instant the total may be older than the player's: the greater of the
--- two is the right lower bound, and keeps the share at 1 or below. `score >= 0`
--- says nothing new, but tells the planner that totals only grow. Ordering by
+-- two is the right lower bound, and keeps the share at 1 or below. Ordering by
 -- events lets a new name through that came without points: of rows in equal
 -- order, Flink's Top-1 keeps the one it has.
 SELECT
@@ -28,7 +27,7 @@ FROM (
         best.user_id,
         COALESCE(best.user_name, best.user_id) AS user_name,
         best.player_total,
-        teams.team_total
+        teams.total_score AS team_total
     FROM (
         SELECT
             *,
@@ -38,15 +37,7 @@ FROM (
             ) AS place
         FROM summed_members
     ) AS best
-    JOIN (
-        SELECT
-            season_start,
-            team_id,
-            LAST_VALUE(team_name) AS team_name,
-            SUM(score) FILTER (WHERE score >= 0) AS team_total
-        FROM accepted_events
-        GROUP BY season_start, team_id
-    ) AS teams
+    JOIN summed_teams AS teams
         ON best.season_start = teams.season_start
         AND best.team_id = teams.team_id
     WHERE best.place = 1

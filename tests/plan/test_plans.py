@@ -79,8 +79,8 @@ def test_no_sink_keeps_a_copy_of_its_rows(plans, name):
     assert "upsertMaterialize=[true]" not in plans[name]
 
 
-@pytest.mark.parametrize(("name", "aggregates"), [("top_players", 1), ("team_mvps", 2)])
-def test_everybodys_totals_are_counted_with_the_board(plans, name, aggregates):
+@pytest.mark.parametrize(("name", "aggregates"), [("top_players", 1), ("team_mvps", 2), ("one job", 4)])
+def test_what_boards_and_totals_share_is_added_up_once(plans, name, aggregates):
     assert plans[name].count("GroupAggregate(") == aggregates
 
 
