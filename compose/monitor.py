@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from compose import lag, postgres
 from compose.status import Job, Status, status
-from jobs import job, sql
+from jobs import checkpoints, job, sql
 from jobs.job import JobError
 from settings import Settings, settings
 
@@ -160,6 +160,10 @@ def main() -> None:
     start_http_server(settings.monitor_port, settings.bind_address, registry)
     while True:
         monitor.look()
+        try:
+            checkpoints.clear(settings)
+        except JobError as error:
+            log.info("Old checkpoints were not looked for: %s", error)
         time.sleep(LOOK_SECONDS)
 
 

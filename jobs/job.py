@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SINKS = ("postgres", "kafka")
 ONE_JOB = "all boards"
 ENDED = ("FINISHED", "CANCELED", "FAILED")
+CHECKPOINT_SECONDS = 120  # after which one is given up
 # Operators that remember nothing.
 STATELESS = ("stream-exec-calc", "stream-exec-exchange")
 
@@ -65,7 +66,7 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         "pipeline.object-reuse": "true",  # no copy of a row from one operator to the next in a chain
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
-        "execution.checkpointing.timeout": "2 min",
+        "execution.checkpointing.timeout": f"{CHECKPOINT_SECONDS} s",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
     }

@@ -23,12 +23,12 @@ from compose import postgres
 from settings import settings
 from tests.chaos import logs, system
 from tests.chaos.resources import Resources
-from tests.chaos.system import SERVICES, away, fill, kill, kill_everything, kills, lock, pause
+from tests.chaos.system import SERVICES, STARTED, away, fill, kill, kill_everything, kills, lock, pause
 from tests.conftest import Stack
 
 Fault = Callable[[Stack], None]
 REST_SECONDS = 20  # between a recovery and the next fault
-DISK_MB = 1024  # of each small disk that is filled
+DISK_MB = 2048  # of each small disk that is filled
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def main() -> int:
     print(f"seed {options.seed}, {options.rate} events/s, boards in {options.sink}", flush=True)
     stack = Stack(settings, dict(os.environ))
     with nullcontext(False) if options.no_faults else _small_disks(stack) as has_small_disks:
-        stack.run("compose", "start", *SERVICES)
+        stack.run("compose", "start", *STARTED)
         stack.run("compose", "create")
         try:
             return _soak(options, stack, has_small_disks)
@@ -94,9 +94,10 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
     if not has_small_disks and not options.no_faults:
         problems.append("no disk was filled: mounting small ones needs root")
     chance = random.Random(options.seed)
-    loud = []
+    started = time.time()
     with system.under_load(stack, options.sink, options.rate, options.seed) as made, Resources(stack) as resources:
         ends = time.monotonic() + 60 * options.minutes
+        loud = [(started, time.time())]  # a new broker refuses this and that for a moment
         faults = {} if options.no_faults else _faults(options.sink, chance, has_small_disks)
         schedule, due = _schedule(faults, chance), len(faults)
         while time.monotonic() < ends or due > 0:

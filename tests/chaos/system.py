@@ -37,6 +37,7 @@ BACK_SECONDS = 60
 HEALTHY_SECONDS = 240
 LOOK_SECONDS = 0.5
 SERVICES = ("postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
+STARTED = (*SERVICES, "monitor")
 FAULTS_OF_THE_GAME = ("--late", "40", "--duplicates", "40", "--corrupt", "50")
 
 
@@ -255,5 +256,5 @@ def kill_everything(stack: Stack) -> None:
     for process in family:
         os.kill(process.pid, signal.SIGKILL)
     psutil.wait_procs(family, timeout=10)
-    stack.run("compose", "start", *SERVICES)
+    stack.run("compose", "start", *STARTED)
     stack.run("jobs")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from jobs import job, savepoints
+from jobs import checkpoints, job, savepoints
 from tests import oracle
 from tests.conftest import Stack, eventually
 from tests.invariants import Reader
@@ -45,6 +47,21 @@ def test_hot_streaks_go_on_from_the_savepoint(upgraded):
 
 def test_a_savepoint_that_is_used_is_no_more(upgraded):
     assert savepoints.suspended(upgraded.settings) == {}
+
+
+def test_what_a_dead_jobmanager_left_of_a_checkpoint_goes_away(upgraded):
+    (job_id,) = job.running(upgraded.settings).values()
+    folder = upgraded.settings.state / "data" / "flink" / "checkpoints" / job_id
+    abandoned = folder / "chk-0"
+
+    def check() -> None:
+        abandoned.mkdir(exist_ok=True)
+        os.utime(abandoned, (0, 0))
+        checkpoints.clear(upgraded.settings)
+        assert not abandoned.exists()
+
+    eventually(check)  # there must be a completed one
+    assert list(folder.glob("chk-*/_metadata"))
 
 
 def test_sql_that_keeps_other_state_is_refused_and_the_rebuild_is_named(upgraded):
