@@ -53,6 +53,9 @@ KEPT_MILLIS = {
 # JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
 BLANKS = r"U&'\0020\0009\000A\000D'"
 
+# Where a message says when it happened, as nearly all do.
+PLAIN_TIME = r'"event_time_millis"\s*:\s*"?(\d{1,15})"?\s*[,}]'
+
 # (length, first start after 1970-01-01T00:00Z) in milliseconds. 1970 began on a
 # Thursday, so the first week from a Monday starts four days in.
 SEASONS = {
@@ -99,7 +102,13 @@ def sources(settings: Settings, group: str) -> list[str]:
     """Statements that define what the metrics select from; the job commits its offsets to this consumer group."""
     millis = settings.max_late_hours * 3_600_000
     return [
-        read("sources/messages.sql", topic=settings.topic, group=group, kafka_options=broker.table_options(settings)),
+        read(
+            "sources/messages.sql",
+            topic=settings.topic,
+            group=group,
+            plain_time=PLAIN_TIME,
+            kafka_options=broker.table_options(settings),
+        ),
         read("sources/read_events.sql", max_late_millis=millis, blanks=BLANKS),
         read("sources/valid_events.sql", season_start=season_start(settings.season)),
         read("sources/accepted_events.sql")
