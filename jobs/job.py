@@ -65,6 +65,7 @@ def _configuration(settings: Settings) -> dict[str, str]:
         # What the INSERTs of one job have in common is planned, and computed, once.
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         "pipeline.object-reuse": "true",  # no copy of a row from one operator to the next in a chain
+        "execution.buffer-timeout.interval": "20 ms",  # a row passes three exchanges, and waits so long at each
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
         "execution.checkpointing.timeout": f"{CHECKPOINT_SECONDS} s",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",

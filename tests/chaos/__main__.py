@@ -56,6 +56,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the schedule")
     parser.add_argument("--rate", type=int, default=2000, help="events per second (default %(default)s)")
     parser.add_argument("--sink", choices=("postgres", "kafka"), default="postgres")
+    parser.add_argument("--only", default="", help="only faults with this in their name")
     parser.add_argument("--no-faults", action="store_true", help="load alone: what memory and disk do")
     return parser.parse_args()
 
@@ -99,6 +100,7 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
         ends = time.monotonic() + 60 * options.minutes
         loud = [(started, time.time())]  # a new broker refuses this and that for a moment
         faults = {} if options.no_faults else _faults(options.sink, chance, has_small_disks)
+        faults = {name: fault for name, fault in faults.items() if options.only in name}
         schedule, due = _schedule(faults, chance), len(faults)
         while time.monotonic() < ends or due > 0:
             time.sleep(REST_SECONDS)

@@ -15,10 +15,10 @@ WIDE, NARROW = {"width": 1400, "height": 920}, {"width": 390, "height": 920}
 SCHEMES = ("light", "dark")
 GAP, COLOURS = 24, 128
 SETTLED = {
-    "live": "table.ranks .spark",
+    "live": "body:has(.facts) table.ranks .spark",
     "player": ".events tbody td",
     "team": ".members .bar",
-    "pipeline": ".flow .big",
+    "pipeline": "body:not(:has(.flow .missing)) .flow .big",
 }
 MILLIS = 120_000
 
@@ -46,7 +46,7 @@ def _shot(browser: Browser, name: str, path: str, scheme: str, view: dict) -> Im
     page = browser.new_page(viewport=view, color_scheme=scheme)
     page.goto(f"http://{settings.page_address}:{settings.dashboard_port}/{path}", timeout=MILLIS)
     page.locator(SETTLED.get(name, "table")).first.wait_for(state="attached", timeout=MILLIS)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function("document.fonts.status === 'loaded'")
     taken = Image.open(io.BytesIO(page.screenshot()))
     page.close()
     return taken.convert("RGB")
