@@ -84,6 +84,7 @@ def smaller(events: int, rate: int, seconds: int) -> Sizes:
 # A million players who come by within ten minutes, each twice: in every minute a fifth of them plays.
 CROWD_SECONDS = 600
 RANK_SECONDS = 120  # until a rank is given up
+EVERYBODY = {"totals_flush_seconds": Settings().totals_flush_seconds}
 MEMORY_MB = {"memory": 4096}
 
 
@@ -135,10 +136,10 @@ class Bench:
         self.screen.say(f"  {what}: {row['per_second']:,} events/s, right")
         return row
 
-    def live(self, what: str, rate: float, seconds: float) -> Row:
-        """Let events come in at a rate; what that took, and how late the boards were."""
+    def live(self, what: str, rate: float, seconds: float, **changed: Any) -> Row:
+        """Let events come in at a rate, under these changed settings; what that took, and how late the boards were."""
         with self.screen.progress(what, live.WARM_UP_SECONDS + seconds) as progress:
-            result = live.run(self.settings, MANY, rate, seconds, progress)
+            result = live.run(dataclasses.replace(self.settings, **changed), MANY, rate, seconds, progress)
         row = _live_row(what, rate, result)
         self.screen.say(f"  {what}: p99 {row['latency_ms']['top_players']['p99']:,} ms, right")
         return row
@@ -207,16 +208,17 @@ def _live_row(what: str, rate: float, result: live.Result) -> Row:
 
 def drain_all(bench: Bench) -> list[Row]:
     """All four boards, a full topic read to its end: in one job, and in a job for each board."""
-    one, four = (system.shape(dataclasses.replace(bench.settings, one_job=each)) for each in ("yes", "no"))
-    sizes = bench.sizes
-    return [
-        bench.drain(f"{what}, hot streaks every {slide} s", MANY, events, groups, streak_slide_seconds=slide)
-        for what, groups, events, slide in (
-            ("one job", one, sizes.events, 5),
-            ("one job", one, sizes.few_events, 2),
-            ("four jobs", four, sizes.few_events, 5),
+    rows, few = [], bench.sizes.few_events
+    for what, events, changed, slide in (
+        ("one job", bench.sizes.events, {}, 5),
+        ("one job", few, {}, 2),
+        ("four jobs", few, {"one_job": "no"}, 5),
+    ):
+        groups = system.shape(dataclasses.replace(bench.settings, **changed))
+        rows.append(
+            bench.drain(f"{what}, hot streaks every {slide} s", MANY, events, groups, streak_slide_seconds=slide)
         )
-    ]
+    return rows
 
 
 def boards(bench: Bench) -> list[Row]:
@@ -233,7 +235,8 @@ def boards(bench: Bench) -> list[Row]:
         ("the same, nobody's totals", sql.TOTALS, remembered),
     ):
         tables = tuple(name for name in sql.TABLES if name not in left_out)
-        rows.append(bench.drain(what, bad, events, (tables,), streak_slide_seconds=5, deduplicate_minutes=minutes))
+        changed = {"streak_slide_seconds": 5, "deduplicate_minutes": minutes} | EVERYBODY
+        rows.append(bench.drain(what, bad, events, (tables,), **changed))
     return rows
 
 
@@ -261,6 +264,10 @@ def latency(bench: Bench) -> list[Row]:
         if rows[-1]["held"] == "no":
             break
     held = [(row["rate"], _cores(row)) for row in rows if row["held"] == "yes"]
+    slow = bench.sizes.rates[0]
+    rows.append(
+        bench.live(f"live, {slow:,} events/s, everybody's totals too", slow, bench.sizes.live_seconds, **EVERYBODY)
+    )
     if len(held) < 2:
         return rows
     idle, each = line(held)
@@ -294,7 +301,7 @@ def memory(bench: Bench) -> list[Row]:
             f"{count:,} players, {what}",
             crowd,
             2 * count,
-            (sql.TABLES,),
+            system.shape(bench.settings),
             rate=2 * count / CROWD_SECONDS,
             deduplicate_minutes=minutes,
         )
@@ -309,7 +316,7 @@ def rivals(bench: Bench) -> list[Row]:
     ours = {
         "ours, top players": (("top_players",),),
         "ours, hot streaks": (("hot_streaks",),),
-        "ours, all boards in one job": (sql.TABLES,),
+        "ours, all boards in one job": system.shape(bench.settings),
     }
     rows = [bench.drain(what, MANY, events, groups, **slide) | {"boards": "right"} for what, groups in ours.items()]
     topic = bench.topic(MANY, events)

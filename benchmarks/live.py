@@ -111,10 +111,11 @@ def _await_boards(settings: Settings, folded: oracle.Fold) -> int:
     The oracle knows of no late event, so streaks are compared when there was none.
     """
     deadline = time.monotonic() + SETTLE_SECONDS
+    written = [name for group in system.shape(settings) for name in group]
     while True:
         late = system.counts(settings, "SELECT 'late', COALESCE(SUM(events), 0) FROM flink.late_events")["late"]
         try:
-            check(settings, [name for name in sql.TABLES if not late or name != "hot_streaks"], folded)
+            check(settings, [name for name in written if not late or name != "hot_streaks"], folded)
             return late
         except AssertionError:
             if time.monotonic() > deadline:
