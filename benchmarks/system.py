@@ -269,9 +269,9 @@ def submit(
 
 def shape(settings: Settings) -> tuple[tuple[str, ...], ...]:
     """The tables of each of the jobs that run_all.sh submits."""
-    if settings.one_job == "yes":
-        return (tuple(sql.tables(sql.METRICS, "postgres", settings)),)
-    return tuple(tuple(sql.tables([name], "postgres", settings)) for name in sql.METRICS)
+    boards = [sql.METRICS] if settings.one_job == "yes" else [[name] for name in sql.METRICS]
+    tables = (tuple(sql.tables(names, "postgres", settings)) for names in [*boards, ["totals"]])
+    return tuple(filter(None, tables))
 
 
 def cancel_all(settings: Settings) -> None:

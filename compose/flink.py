@@ -67,7 +67,7 @@ def taskmanager_memory_mb(settings: Settings) -> int:
 
 def task_slots(settings: Settings) -> int:
     """Slots of the TaskManager."""
-    return (len(sql.METRICS) + SPARE_SLOTS) * settings.parallelism
+    return (len(sql.JOBS) + SPARE_SLOTS) * settings.parallelism
 
 
 def is_own(settings: Settings) -> bool:

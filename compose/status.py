@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 from rich.markup import escape
 from rich.table import Table
 
-from compose import lag, services
+from compose import flink, lag, services
 from compose.lag import Gap, Lag, Reading
 from dashboard import boards
 from dashboard.boards import Boards
@@ -163,9 +163,15 @@ def _counts(settings: Settings, job_id: str, vertex: dict, metrics: list[str]) -
 
 
 def _job_problems(jobs: dict[str, Job], settings: Settings) -> list[str]:
-    missing = set(sql.METRICS) - set(job.taken(jobs))
-    problems = [f"no job computes {name}" for name in sorted(missing)]
+    wanted = [name for name in _wanted(settings, job.sink_of(jobs)) if name not in job.taken(jobs)]
+    problems = [f"no job computes {name}" for name in wanted]
     return problems + [f"job '{name}' {what}" for name, each in jobs.items() for what in each.problems(settings)]
+
+
+def _wanted(settings: Settings, sink: str | None) -> list[str]:
+    """The boards, and the totals where a job of their own writes them: an application has one job for all."""
+    has_totals = flink.is_own(settings) and sql.tables(["totals"], sink or settings.sink, settings)
+    return [*sql.METRICS, "totals"] if has_totals else list(sql.METRICS)
 
 
 def _rows(read: Boards) -> dict[str, int]:

@@ -45,9 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
-    parser.add_argument(
-        "metrics", nargs="*", metavar="metric", help=f"which boards: {', '.join(sql.METRICS)}; all by default"
-    )
+    parser.add_argument("metrics", nargs="*", metavar="metric", help=f"which: {', '.join(sql.JOBS)}; all by default")
     parser.add_argument(
         "--sink",
         choices=job.SINKS,
@@ -76,30 +74,30 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.metrics if name not in sql.METRICS]
+    unknown = [name for name in options.metrics if name not in sql.JOBS]
     if unknown:
-        parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.METRICS)}")
+        parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.JOBS)}")
     if options.application and (options.rebuild or options.switch):
         parser.error("--application starts its job each time that its JobManager starts: it can end or empty nothing")
     if options.application and options.metrics:
         parser.error("--application computes all boards")
-    options.metrics = options.metrics or list(sql.METRICS)
+    options.metrics = options.metrics or list(sql.JOBS)
     return options
 
 
 def _explain(options: argparse.Namespace) -> None:
     for names in _groups(options.metrics, settings.one_job == "yes"):
-        environment = _with_tables(options, _title(names, options.sink))
-        print(job.compile_plan(environment, sql.tables(names, options.sink, settings), settings).explain())
+        if tables := sql.tables(names, options.sink, settings):
+            environment = _with_tables(options, _title(names, options.sink))
+            print(job.compile_plan(environment, tables, settings).explain())
 
 
 def _start(options: argparse.Namespace) -> None:
     """Submit without asking what runs: a JobManager that comes back goes on with the job that it knows."""
-    title = _title(options.metrics, options.sink)
+    title = job.job_name(job.ONE_JOB, options.sink)
     environment = _with_tables(options, title)
-    job.execute(
-        environment, job.compile_plan(environment, sql.tables(options.metrics, options.sink, settings), settings), title
-    )
+    tables = sql.tables(sql.JOBS, options.sink, settings)
+    job.execute(environment, job.compile_plan(environment, tables, settings), title)
 
 
 def _sink_in_use() -> str | None:
@@ -120,12 +118,15 @@ def _submit(options: argparse.Namespace) -> None:
     running, suspended = job.running(settings), savepoints.suspended(settings)
     ending = _to_end(options, [*running, *suspended])
     # A job ends as a whole: whoever wants one board of it anew gets all of them.
-    metrics = [name for name in sql.METRICS if name in {*options.metrics, *job.taken(ending)}]
+    metrics = [name for name in sql.JOBS if name in {*options.metrics, *job.taken(ending)}]
     going_on = {title: path for title, path in suspended.items() if title not in ending}
     taken = {name: title for name, title in job.taken([*running, *going_on]).items() if title not in ending}
     plans = {}
     is_one_job = settings.one_job == "yes" or _title(list(sql.METRICS), options.sink) in taken.values()
     for names in _groups(metrics, is_one_job):
+        tables = sql.tables(names, options.sink, settings)
+        if not tables:
+            continue
         title = _title(names, options.sink)
         clash = {taken[name] for name in names if name in taken}
         if clash - {title}:
@@ -134,7 +135,7 @@ def _submit(options: argparse.Namespace) -> None:
             print(f"{title}: runs already, not submitted again")
             continue
         environment = _with_tables(options, title)
-        plans[title] = environment, job.compile_plan(environment, sql.tables(names, options.sink, settings), settings)
+        plans[title] = environment, job.compile_plan(environment, tables, settings)
         if title in going_on:
             savepoints.check(settings, title, plans[title][1])
     _check_slots(len(plans), len(ending & running.keys()))
@@ -189,7 +190,10 @@ def _title(names: list[str], sink: str) -> str:
 
 
 def _groups(metrics: list[str], is_one_job: bool) -> list[list[str]]:
-    return [list(sql.METRICS)] if is_one_job else [[name] for name in metrics]
+    if not is_one_job:
+        return [[name] for name in metrics]
+    others = [[name] for name in metrics if name not in sql.METRICS]
+    return [list(sql.METRICS), *others] if len(others) < len(metrics) else others
 
 
 def _end(jobs: dict[str, str]) -> None:

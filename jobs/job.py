@@ -103,7 +103,7 @@ def define_tables(environment: TableEnvironment, sink: str, settings: Settings, 
         access = postgres.flink_access(settings)
     else:
         access = {"kafka_options": broker.table_options(settings)}
-    for name in sql.tables(sql.METRICS, sink, settings):
+    for name in sql.tables(sql.JOBS, sink, settings):
         where = {"table": name} | ({} if sink == "postgres" else {"board_topic": sql.board_topic(name)})
         is_totals = name in sql.TOTALS
         environment.execute_sql(
@@ -181,7 +181,7 @@ def newest(settings: Settings, title: str) -> str:
 
 
 def taken(names: Iterable[str]) -> dict[str, str]:
-    """The name of the job that computes each metric, to whichever sink, among jobs of these names."""
+    """The name of the job that computes each board or the totals, to whichever sink, among jobs of these names."""
     found = {}
     for name in names:
         metric, _, sink = name.rpartition(" to ")
@@ -197,7 +197,9 @@ def sink_in_use(settings: Settings) -> str | None:
 
 def sink_of(names: Iterable[str]) -> str | None:
     """The sink that jobs of these names write to, None when no job of ours is among them."""
-    return max((name.rpartition(" to ")[2] for name in taken(names).values()), default=None)
+    return max(
+        (title.rpartition(" to ")[2] for name, title in taken(names).items() if name in sql.METRICS), default=None
+    )
 
 
 def cancel(settings: Settings, job_id: str) -> None:

@@ -12,19 +12,22 @@ from string import Template
 from compose import broker
 from settings import PROJECT, Settings
 
-# The job of each board, with the tables it writes. What is left out of the boards is seen on the
-# way, and so are the totals of those who are not on it: they ride along instead of reading the topic once more.
-JOBS = {
+# The job of each board, with the tables it writes. What is left out of the boards is seen on the way, and so rides
+# along instead of reading the topic once more.
+BOARDS = {
     "top_teams": ("top_teams", "rejected_events"),
-    "top_players": ("top_players", "player_totals"),
+    "top_players": ("top_players",),
     "hot_streaks": ("hot_streaks", "late_events"),
-    "team_mvps": ("team_mvps", "member_totals"),
+    "team_mvps": ("team_mvps",),
 }
-METRICS = tuple(JOBS)
+METRICS = tuple(BOARDS)
+
+# A row for everybody who plays: for looking somebody up, which takes a database, and written at a beat of their own. A
+# database is slow to take in thousands of newcomers: a job of their own, so that no board waits for that.
+TOTALS = ("player_totals", "member_totals")
+JOBS = BOARDS | {"totals": TOTALS}
 TABLES = tuple(chain.from_iterable(JOBS.values()))
 
-# A row for everybody who plays: for looking somebody up, which takes a database, and written at a beat of their own.
-TOTALS = ("player_totals", "member_totals")
 FOUND_PLAYERS, MEMBERS = 20, 100  # what a search, and a team, shows at most
 SEARCHED_BEST = 3_000  # players who are looked through before an index is asked
 TOTALS_ROWS = 100_000  # written earlier when so many have changed
@@ -65,10 +68,10 @@ SEASONS = {
 }
 
 
-def tables(metrics: Iterable[str], sink: str, settings: Settings) -> list[str]:
-    """The tables that the jobs of these metrics write to "postgres" or "kafka"."""
+def tables(jobs: Iterable[str], sink: str, settings: Settings) -> list[str]:
+    """The tables that these jobs write to "postgres" or "kafka"; there may be none."""
     has_totals = sink == "postgres" and settings.totals_flush_seconds > 0
-    return [table for metric in metrics for table in JOBS[metric] if has_totals or table not in TOTALS]
+    return [table for job in jobs for table in JOBS[job] if has_totals or table not in TOTALS]
 
 
 def kept_millis(settings: Settings) -> dict[str, tuple[str, int]]:

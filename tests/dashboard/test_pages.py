@@ -129,7 +129,7 @@ def test_the_pipeline_page_shows_what_flows(page, address):
     jobs = page.get_by_role("table", name="Jobs")
     for board in ("top_teams", "top_players", "hot_streaks", "team_mvps"):
         jobs.get_by_text(f"{board} to postgres").wait_for(timeout=MILLIS)
-    page.get_by_text("4 of 4 jobs well").wait_for(timeout=MILLIS)
+    page.get_by_text("5 of 5 jobs well").wait_for(timeout=MILLIS)
     page.locator(".flow .big", has_text="/s").first.wait_for(timeout=MILLIS)
     assert page.get_by_role("link", name="Flink's own page").get_attribute("href").startswith("http://127.0.0.1:")
 

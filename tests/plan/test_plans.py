@@ -22,8 +22,7 @@ def environment():
 
 @pytest.fixture(scope="module")
 def plans(environment) -> dict[str, str]:
-    names = sql.METRICS
-    explained = {name: job.compile_plan(environment, sql.JOBS[name], SETTINGS).explain() for name in names}
+    explained = {name: job.compile_plan(environment, tables, SETTINGS).explain() for name, tables in sql.JOBS.items()}
     explained["one job"] = job.compile_plan(environment, sql.TABLES, SETTINGS).explain()
     return {name: text.split("== Optimized Execution Plan ==")[1] for name, text in explained.items()}
 
@@ -79,7 +78,7 @@ def test_no_sink_keeps_a_copy_of_its_rows(plans, name):
     assert "upsertMaterialize=[true]" not in plans[name]
 
 
-@pytest.mark.parametrize(("name", "aggregates"), [("top_players", 1), ("team_mvps", 2), ("one job", 4)])
+@pytest.mark.parametrize(("name", "aggregates"), [("top_players", 1), ("team_mvps", 2), ("totals", 2), ("one job", 4)])
 def test_what_boards_and_totals_share_is_added_up_once(plans, name, aggregates):
     assert plans[name].count("GroupAggregate(") == aggregates
 
@@ -87,11 +86,11 @@ def test_what_boards_and_totals_share_is_added_up_once(plans, name, aggregates):
 @pytest.mark.parametrize("sink", ["kafka", "postgres"])
 def test_everybodys_totals_are_for_a_database_and_can_be_left_out(sink):
     without = dataclasses.replace(SETTINGS, totals_flush_seconds=0)
-    assert sql.tables(["top_players"], sink, without) == ["top_players"]
-    assert ("player_totals" in sql.tables(["top_players"], sink, SETTINGS)) == (sink == "postgres")
+    assert sql.tables(["totals"], sink, without) == []
+    assert sql.tables(["totals"], sink, SETTINGS) == (list(sql.TOTALS) if sink == "postgres" else [])
 
 
-@pytest.mark.parametrize("name", ["top_teams", "top_players", "hot_streaks", "one job"])
+@pytest.mark.parametrize("name", ["top_teams", "top_players", "hot_streaks", "totals", "one job"])
 def test_a_job_reads_decides_and_deduplicates_once(plans, name):
     assert plans[name].count("TableSourceScan(") == 1
     assert plans[name].count("JSON_QUERY(") == 2  # every message's fields, and once more those of an odd one

@@ -148,7 +148,7 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
     partition = TopicPartition(chosen.topic, 0)
     services.rpc(chosen).stopProcess("taskmanager")
     with closing(KafkaAdminClient(bootstrap_servers=chosen.brokers)) as admin:
-        groups = {job.job_name(board, "postgres"): f"leaderboard.{board}" for board in sql.METRICS}
+        groups = {job.job_name(board, "postgres"): f"leaderboard.{board}" for board in sql.JOBS}
         first = {title: admin.list_group_offsets(group)[group][partition].offset for title, group in groups.items()}
         kept = max(first.values()) + 5
 
