@@ -31,7 +31,7 @@ TABLES = tuple(chain.from_iterable(JOBS.values()))
 FOUND_PLAYERS, MEMBERS = 20, 100  # what a search, and a team, shows at most
 SEARCHED_BEST = 3_000  # players who are looked through before an index is asked
 TOTALS_ROWS = 100_000  # written earlier when so many have changed
-BOARD_ROWS = 100
+BOARD_ROWS = 5_000  # the same for boards: at most what changes within sink_flush_millis
 
 # Kept beyond the board's size: when somebody is banned, others move up; and somebody who falls off
 # what is kept and comes back, once more after a recovery, does so out of sight.
