@@ -46,7 +46,7 @@ def _shot(browser: Browser, name: str, path: str, scheme: str, view: dict) -> Im
     page = browser.new_page(viewport=view, color_scheme=scheme)
     page.goto(f"http://{settings.page_address}:{settings.dashboard_port}/{path}", timeout=MILLIS)
     page.locator(SETTLED.get(name, "table")).first.wait_for(state="attached", timeout=MILLIS)
-    page.wait_for_function("document.fonts.status === 'loaded'")
+    page.evaluate("document.fonts.ready.then(() => true)")
     taken = Image.open(io.BytesIO(page.screenshot()))
     page.close()
     return taken.convert("RGB")
