@@ -269,9 +269,7 @@ def submit(
 
 def shape(settings: Settings) -> tuple[tuple[str, ...], ...]:
     """The tables of each of the jobs that run_all.sh submits."""
-    boards = [sql.METRICS] if settings.one_job == "yes" else [[name] for name in sql.METRICS]
-    tables = (tuple(sql.tables(names, "postgres", settings)) for names in [*boards, ["totals"]])
-    return tuple(filter(None, tables))
+    return tuple(map(tuple, job.planned(sql.JOBS, "postgres", settings).values()))
 
 
 def cancel_all(settings: Settings) -> None:

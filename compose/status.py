@@ -128,8 +128,7 @@ def late_seconds(settings: Settings) -> int:
 
 
 def _job(settings: Settings, name: str, job_id: str, reading: Reading) -> Job:
-    checkpoints = job.rest(settings, "GET", f"/jobs/{job_id}/checkpoints")
-    latest = (checkpoints.get("latest") or {}).get("completed")
+    latest = job.latest_checkpoint(settings, job_id)
     age = time.time() - latest["latest_ack_timestamp"] / 1000 if latest else None
     restarts = job.rest(settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
     details = job.rest(settings, "GET", f"/jobs/{job_id}")
@@ -163,15 +162,10 @@ def _counts(settings: Settings, job_id: str, vertex: dict, metrics: list[str]) -
 
 
 def _job_problems(jobs: dict[str, Job], settings: Settings) -> list[str]:
-    wanted = [name for name in _wanted(settings, job.sink_of(jobs)) if name not in job.taken(jobs)]
-    problems = [f"no job computes {name}" for name in wanted]
+    asked = sql.JOBS if flink.is_own(settings) else sql.METRICS  # an application has one job for all
+    wanted = job.taken(job.planned(asked, job.sink_of(jobs) or settings.sink, settings))
+    problems = [f"no job computes {name}" for name in sorted(wanted.keys() - job.taken(jobs).keys())]
     return problems + [f"job '{name}' {what}" for name, each in jobs.items() for what in each.problems(settings)]
-
-
-def _wanted(settings: Settings, sink: str | None) -> list[str]:
-    """The boards, and the totals where a job of their own writes them: an application has one job for all."""
-    has_totals = flink.is_own(settings) and sql.tables(["totals"], sink or settings.sink, settings)
-    return [*sql.METRICS, "totals"] if has_totals else list(sql.METRICS)
 
 
 def _rows(read: Boards) -> dict[str, int]:

@@ -86,10 +86,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _explain(options: argparse.Namespace) -> None:
-    for names in _groups(options.metrics, settings.one_job == "yes"):
-        if tables := sql.tables(names, options.sink, settings):
-            environment = _with_tables(options, _title(names, options.sink))
-            print(job.compile_plan(environment, tables, settings).explain())
+    for title, tables in job.planned(options.metrics, options.sink, settings).items():
+        print(job.compile_plan(_with_tables(options, title), tables, settings).explain())
 
 
 def _start(options: argparse.Namespace) -> None:
@@ -122,13 +120,8 @@ def _submit(options: argparse.Namespace) -> None:
     going_on = {title: path for title, path in suspended.items() if title not in ending}
     taken = {name: title for name, title in job.taken([*running, *going_on]).items() if title not in ending}
     plans = {}
-    is_one_job = settings.one_job == "yes" or _title(list(sql.METRICS), options.sink) in taken.values()
-    for names in _groups(metrics, is_one_job):
-        tables = sql.tables(names, options.sink, settings)
-        if not tables:
-            continue
-        title = _title(names, options.sink)
-        clash = {taken[name] for name in names if name in taken}
+    for title, tables in job.planned(metrics, options.sink, settings, taken.values()).items():
+        clash = {taken[name] for name in job.taken([title]) if name in taken}
         if clash - {title}:
             raise JobError(f"'{min(clash)}' is there already; --switch ends it and starts '{title}' instead")
         if clash & running.keys():
@@ -185,17 +178,6 @@ def _with_tables(options: argparse.Namespace, title: str) -> TableEnvironment:
     return environment
 
 
-def _title(names: list[str], sink: str) -> str:
-    return job.job_name(names[0] if len(names) == 1 else job.ONE_JOB, sink)
-
-
-def _groups(metrics: list[str], is_one_job: bool) -> list[list[str]]:
-    if not is_one_job:
-        return [[name] for name in metrics]
-    others = [[name] for name in metrics if name not in sql.METRICS]
-    return [list(sql.METRICS), *others] if len(others) < len(metrics) else others
-
-
 def _end(jobs: dict[str, str]) -> None:
     if not jobs:
         return
@@ -208,7 +190,7 @@ def _end(jobs: dict[str, str]) -> None:
     except RetryError:
         raise JobError(f"{', '.join(jobs)} did not end within {CANCEL_SECONDS} s") from None
     for job_id in jobs.values():  # nobody goes on from there
-        shutil.rmtree(settings.state / "data" / "flink" / "checkpoints" / job_id, ignore_errors=True)
+        shutil.rmtree(job.checkpoint_folder(settings) / job_id, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ def clear(settings: Settings) -> None:
     Raises JobError when Flink does not answer.
     """
     for job_id in job.running(settings).values():
-        latest = job.rest(settings, "GET", f"/jobs/{job_id}/checkpoints").get("latest") or {}
-        completed = latest.get("completed")
-        for folder in (settings.state / "data" / "flink" / "checkpoints" / job_id).glob("chk-*"):
+        completed = job.latest_checkpoint(settings, job_id)
+        for folder in (job.checkpoint_folder(settings) / job_id).glob("chk-*"):
             is_older = completed and int(folder.name.removeprefix("chk-")) < completed["id"]
             if is_older and _age_seconds(folder) > job.CHECKPOINT_SECONDS:  # nobody writes there any more
                 shutil.rmtree(folder, ignore_errors=True)  # Flink may be deleting it too

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -32,6 +33,21 @@ class JobError(Exception):
 def job_name(metric: str, sink: str) -> str:
     """The name that a job has in Flink: what it computes and where that goes."""
     return f"{metric} to {sink}"
+
+
+def planned(names: Iterable[str], sink: str, settings: Settings, there: Iterable[str] = ()) -> dict[str, list[str]]:
+    """The tables that each job writes, by the job's name, for these boards and totals.
+
+    All boards are one job when the settings say so, or when that job is among those that are there already.
+    """
+    whole = job_name(ONE_JOB, sink)
+    is_one_job = settings.one_job == "yes" or whole in there
+    made = {}
+    for name in names:
+        is_part = is_one_job and name in sql.METRICS
+        title, computed = (whole, sql.METRICS) if is_part else (job_name(name, sink), [name])
+        made[title] = sql.tables(computed, sink, settings)
+    return {title: tables for title, tables in made.items() if tables}
 
 
 def group(title: str) -> str:
@@ -81,10 +97,15 @@ def _place(settings: Settings) -> dict[str, str]:
         "rest.address": host,
         "rest.port": port,
         "parallelism.default": str(settings.parallelism),
-        "execution.checkpointing.dir": f"file://{settings.state}/data/flink/checkpoints",
+        "execution.checkpointing.dir": f"file://{checkpoint_folder(settings)}",
         "execution.checkpointing.savepoint-dir": f"file://{settings.state}/data/flink/savepoints",
         "execution.state-recovery.claim-mode": "CLAIM",  # a savepoint goes away when it is of no more use
     }
+
+
+def checkpoint_folder(settings: Settings) -> Path:
+    """Where the jobs' checkpoints lie, each job's under its id."""
+    return settings.state / "data" / "flink" / "checkpoints"
 
 
 def _state_ttl(settings: Settings) -> str:
@@ -200,6 +221,12 @@ def sink_of(names: Iterable[str]) -> str | None:
     return max(
         (title.rpartition(" to ")[2] for name, title in taken(names).items() if name in sql.METRICS), default=None
     )
+
+
+def latest_checkpoint(settings: Settings, job_id: str) -> dict[str, Any] | None:
+    """What Flink tells of a job's latest completed checkpoint. Raises JobError when it does not answer."""
+    latest = rest(settings, "GET", f"/jobs/{job_id}/checkpoints").get("latest") or {}
+    return latest.get("completed")
 
 
 def cancel(settings: Settings, job_id: str) -> None:

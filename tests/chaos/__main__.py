@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compose import postgres
+from jobs import job
 from settings import settings
 from tests.chaos import logs, system
 from tests.chaos.resources import Resources
@@ -92,15 +93,17 @@ def _schedule(faults: dict[str, Fault], chance: random.Random) -> Iterator[tuple
 
 def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> int:
     problems = []
+    chance = random.Random(options.seed)
+    faults = {} if options.no_faults else _faults(options.sink, chance, has_small_disks)
+    faults = {name: fault for name, fault in faults.items() if options.only in name}
+    if options.only and not faults:
+        problems.append(f"no fault has {options.only!r} in its name")
     if not has_small_disks and not options.no_faults:
         problems.append("no disk was filled: mounting small ones needs root")
-    chance = random.Random(options.seed)
     started = time.time()
     with system.under_load(stack, options.sink, options.rate, options.seed) as made, Resources(stack) as resources:
         ends = time.monotonic() + 60 * options.minutes
         loud = [(started, time.time())]  # a new broker refuses this and that for a moment
-        faults = {} if options.no_faults else _faults(options.sink, chance, has_small_disks)
-        faults = {name: fault for name, fault in faults.items() if options.only in name}
         schedule, due = _schedule(faults, chance), len(faults)
         while time.monotonic() < ends or due > 0:
             time.sleep(REST_SECONDS)
@@ -142,7 +145,7 @@ def _disks() -> dict[str, str]:
     return {
         "kafka": str(data / "kafka"),
         "postgres": str(postgres.data_folder(settings)),
-        "checkpoints": str(data / "flink" / "checkpoints"),
+        "checkpoints": str(job.checkpoint_folder(settings)),
     }
 
 

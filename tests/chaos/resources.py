@@ -9,6 +9,7 @@ import psutil
 from rich.table import Table
 
 from compose import services
+from jobs import job
 from tests.chaos.system import SERVICES
 from tests.conftest import Stack
 
@@ -50,7 +51,7 @@ class Resources:
 
     def _disk(self) -> dict[str, float]:
         data = self._stack.settings.state / "data"
-        folders = [*data.iterdir(), data / "flink" / "checkpoints", self._stack.settings.state / "logs"]
+        folders = [*data.iterdir(), job.checkpoint_folder(self._stack.settings), self._stack.settings.state / "logs"]
         return {f"{folder.name}, disk": _size_mb(folder) for folder in folders}
 
     def table(self) -> Table:

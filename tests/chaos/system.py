@@ -108,12 +108,12 @@ class System:
         settings = self.stack.settings
         try:
             running = job.running(settings)
-            found = [job.rest(settings, "GET", f"/jobs/{each}/checkpoints")["latest"] for each in running.values()]
+            completed = [job.latest_checkpoint(settings, each) for each in running.values()]
         except job.JobError:
             return False
-        completed = [latest.get("completed") for latest in found]
         are_new = all(each and each["trigger_timestamp"] > since * 1000 for each in completed)
-        return set(job.taken(running)) >= set(sql.METRICS) and are_new
+        wanted = job.taken(job.planned(sql.JOBS, self.sink, settings))
+        return job.taken(running).keys() == wanted.keys() and are_new
 
     def expect_nothing_lost(self) -> None:
         """End the load: the topic holds what the injector sent, once each; the boards are the oracle's for it."""

@@ -51,7 +51,7 @@ def test_a_savepoint_that_is_used_is_no_more(upgraded):
 
 def test_what_a_dead_jobmanager_left_of_a_checkpoint_goes_away(upgraded):
     job_id = job.running(upgraded.settings)[ALL]
-    folder = upgraded.settings.state / "data" / "flink" / "checkpoints" / job_id
+    folder = job.checkpoint_folder(upgraded.settings) / job_id
     abandoned = folder / "chk-0"
 
     def check() -> None:
