@@ -9,6 +9,7 @@ import logging
 import math
 import sys
 from collections import deque
+from collections.abc import Hashable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -75,6 +76,7 @@ class Look:
     now: Sample | None = None
     samples: tuple[Sample, ...] = ()  # every 5 s for 10 minutes, the oldest first
     places: tuple[tuple[datetime, dict[str, int]], ...] = ()  # rank by team, every 10 s for an hour
+    drawn: dict[Hashable, str] = field(default_factory=dict, compare=False)  # what a screen has made of it, for all
 
     def movement(self, board: str, key: str) -> int | Literal["new"] | None:
         """Ranks that a team or player has gone up (below 0: down) in the last minute, or "new" on the board.

@@ -22,8 +22,9 @@ SINKS = ("postgres", "kafka")
 ONE_JOB = "all boards"
 ENDED = ("FINISHED", "CANCELED", "FAILED")
 CHECKPOINT_SECONDS = 120  # after which one is given up
+BATCH_MILLIS, BATCH_ROWS = 100, 10_000  # totals take in at once what comes in that time, at most so many rows
 # Operators that remember nothing.
-STATELESS = ("stream-exec-calc", "stream-exec-exchange")
+STATELESS = ("stream-exec-calc", "stream-exec-exchange", "stream-exec-mini-batch-assigner")
 
 
 class JobError(Exception):
@@ -158,12 +159,44 @@ def compile_plan(environment: TableEnvironment, tables: Iterable[str], settings:
     statements = environment.create_statement_set()
     for name in tables:
         statements.add_insert_sql(insert(name, settings))
-    plan = numbered(json.loads(statements._j_statement_set.compilePlan().asJsonString()))
+    plan = numbered(batched(json.loads(statements._j_statement_set.compilePlan().asJsonString())))
     for node in plan["nodes"]:
         if node["type"].startswith("stream-exec-deduplicate"):
             for state in node["state"]:
                 state["ttl"] = f"{settings.deduplicate_minutes} min"
     return environment.load_plan(PlanReference.from_json_string(json.dumps(plan)))
+
+
+def batched(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan with mini-batches for its totals and for what joins them: a batch reads a state once, not once an event.
+
+    The configuration knows mini-batches for whole jobs only. Then de-duplication is not append-only any more, and all
+    behind it retracts; and in a job with windows a batch ends with the watermark, so that a partition that lags would
+    hold back the totals.
+    """
+    nodes = {node["id"]: node for node in plan["nodes"]}
+    inputs = {edge["target"]: edge for edge in plan["edges"]}
+    added, edges = [], list(plan["edges"])
+    for number, node in nodes.items():
+        is_total = node["type"].startswith("stream-exec-group-aggregate")
+        if is_total or node["type"].startswith("stream-exec-join"):
+            wanted = {"table.exec.mini-batch.enabled": "true", "table.exec.mini-batch.size": str(BATCH_ROWS)}
+            node["configuration"] = node.get("configuration", {}) | wanted
+        if is_total:  # whose batches end when what comes before its exchange says so
+            exchange = nodes[inputs[number]["source"]]
+            assigner = {
+                "id": max(nodes) + len(added) + 1,
+                "type": "stream-exec-mini-batch-assigner_1",
+                "miniBatchInterval": {"interval": BATCH_MILLIS, "mode": "ProcTime"},
+                "inputProperties": node["inputProperties"],
+                "outputType": exchange["outputType"],
+                "description": f"MiniBatchAssigner(interval=[{BATCH_MILLIS}ms], mode=[ProcTime])",
+            }
+            added.append(assigner)
+            before = inputs[exchange["id"]]
+            edges.remove(before)
+            edges += [before | {"target": assigner["id"]}, before | {"source": assigner["id"]}]
+    return plan | {"nodes": [*plan["nodes"], *added], "edges": edges}
 
 
 def numbered(plan: dict[str, Any]) -> dict[str, Any]:

@@ -172,6 +172,14 @@ def _season(seen: Boards | None) -> str:
 
 
 def _board(name: str, seen: live.Look, choices: Choices) -> str:
+    """The HTML of a board, drawn once for all who look at the same part of it."""
+    part = name, choices.team, choices.top
+    if part not in seen.drawn:
+        seen.drawn[part] = _draw(name, seen, choices)
+    return seen.drawn[part]
+
+
+def _draw(name: str, seen: live.Look, choices: Choices) -> str:
     panel = PANELS[name]
     rows = [row for row in seen.boards.rows[name] if choices.team in (None, line(row["team_name"]))][: choices.top]
     heads = {"#": "rank", '<span class="unseen">moved in a minute</span>': "move", _entity(panel): "name"}

@@ -66,9 +66,9 @@ named_fields AS (
         CASE WHEN is_plain THEN parts[4]
             WHEN canonical LIKE '[[{"event_id":"%' THEN fields[1] END
             AS event_id_text,
-        CASE WHEN is_plain THEN BTRIM(parts[7], ':,') ELSE fields[2] END
+        CASE WHEN is_plain THEN REGEXP_EXTRACT(parts[7], '\d+') ELSE fields[2] END
             AS event_time_text,
-        CASE WHEN is_plain THEN BTRIM(parts[9], ':,') ELSE fields[3] END
+        CASE WHEN is_plain THEN REGEXP_EXTRACT(parts[9], '\d+') ELSE fields[3] END
             AS score_text,
         CASE WHEN is_plain THEN parts[12] ELSE fields[4] END AS team_id,
         CASE WHEN is_plain THEN parts[16] ELSE fields[5] END AS team_name,

@@ -11,6 +11,7 @@ from jobs import job, sql
 from settings import Settings
 
 SETTINGS = Settings()
+MINI_BATCH = "table.exec.mini-batch.enabled"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,19 @@ def test_event_ids_are_remembered_for_minutes_and_totals_until_nobody_can_change
         "stream-exec-group-aggregate": season_and_a_late_day_and_an_outage,
         "stream-exec-rank": season_and_a_late_day_and_an_outage,
     }
+
+
+def test_totals_take_in_batches_by_the_clock_and_nothing_else_does(environment):
+    """In batches, de-duplication would retract; and batches by event time would wait for a partition that lags."""
+    plan = json.loads(job.compile_plan(environment, sql.TABLES, SETTINGS).as_json_string())
+    asked = {(node["type"].rsplit("_")[0], (node.get("configuration") or {}).get(MINI_BATCH)) for node in plan["nodes"]}
+    assert {(name.removeprefix("stream-exec-"), value) for name, value in asked if value} == {
+        ("deduplicate", "false"),
+        ("group-aggregate", "true"),
+        ("join", "true"),
+    }
+    modes = [node["miniBatchInterval"]["mode"] for node in plan["nodes"] if "mini-batch-assigner" in node["type"]]
+    assert modes == ["ProcTime"] * sum("group-aggregate" in node["type"] for node in plan["nodes"])
 
 
 def test_an_operator_has_the_same_number_whatever_was_planned_before(environment):
