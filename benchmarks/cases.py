@@ -334,7 +334,9 @@ def rivals(bench: Bench) -> list[Row]:
 
 def _naive(bench: Bench, topic: Topic, board: str) -> Rival:
     with bench.screen.progress(f"usual SQL, {board}", topic.records) as progress:
-        return compare.naive(topic, board, bench.sizes.naive_seconds, progress)
+        found = compare.naive(topic, board, bench.sizes.naive_seconds, progress)
+    system.restart_taskmanager(bench.settings)
+    return found
 
 
 def _rival_row(what: str, rival: Rival) -> Row:
@@ -367,6 +369,7 @@ def ranks(bench: Bench) -> list[Row]:
             except system.TooSlow as slow:
                 rate = round(slow.records / RANK_SECONDS)
                 rows.append({"what": what, "per_second": rate, "given_up_after_seconds": RANK_SECONDS})
+                system.restart_taskmanager(bench.settings)
         bench.screen.say(f"  {what}: {rows[-1]['per_second']:,} events/s")
     return rows
 

@@ -278,6 +278,14 @@ def cancel_all(settings: Settings) -> None:
         job.cancel(settings, job_id)
 
 
+def restart_taskmanager(settings: Settings) -> None:
+    """Start Flink's TaskManager anew: busy with a job that was given up, it does not hear that the job is cancelled,
+    and would end itself minutes later, in the middle of something else.
+    """
+    services.rpc(settings).stopProcess("taskmanager")
+    services.start(settings, ["taskmanager"])
+
+
 def await_end(settings: Settings, job_id: str, deadline_seconds: float, progress: Callable[[int], None]) -> None:
     """Wait until a job has read a topic to its end. Raises BenchmarkError when it fails, TooSlow when it is."""
     deadline = time.monotonic() + deadline_seconds

@@ -21,7 +21,7 @@ from compose.status import TOO_OLD, Status, status
 from dashboard import database
 from dashboard.background import Background
 from dashboard.boards import BoardsUnavailable, Row
-from jobs import sql
+from jobs import job, sql
 from settings import Settings
 
 T = TypeVar("T")
@@ -43,23 +43,26 @@ class Watch(Background, Generic[T]):
         self._forget()
 
     def latest(self, wait_seconds: float = 0) -> T | None:
-        """What was seen last; None when nothing was yet, after waiting for the first look so long."""
+        """What was seen last; None when nothing was yet, after waiting so long for the first look."""
         self.wanted()
         with self._changed:
-            self._changed.wait_for(lambda: self._latest is not None, wait_seconds)
+            self._changed.wait_for(lambda: self._has_looked, wait_seconds)
             return self._latest
 
     def _forget(self) -> None:
         self._latest: T | None = None
+        self._has_looked = False
 
     def _work(self) -> None:
+        seen = self._latest
         try:
             seen = self._look()
+        except job.JobError as error:  # what was seen last is the best that is known
+            log.info("The look at %s failed: %s", self._title, error)
         except Exception:  # the next look may be better
             log.exception("The look at %s failed", self._title)
-            return
         with self._changed:
-            self._latest = seen
+            self._latest, self._has_looked = seen, True
             self._changed.notify_all()
 
 
@@ -179,7 +182,11 @@ def watch_rejects(settings: Settings, sink: str) -> Watch[Rejects]:
     return Watch("rejected messages", partial(rejects, settings, sink), 2 * LOOK_SECONDS)
 
 
+@cache
+def _watch_sink(settings: Settings) -> Watch[str | None]:
+    return Watch("the sink in use", partial(job.sink_in_use, settings), LOOK_SECONDS)
+
+
 def sink(settings: Settings) -> str:
-    """The sink that the jobs write to; the one of the settings while that is not known."""
-    seen = watch(settings).latest(wait_seconds=2)
-    return (seen and seen.status.sink) or settings.sink
+    """The sink that the jobs write to, as last known; the one of the settings while it never was."""
+    return _watch_sink(settings).latest(wait_seconds=2) or settings.sink

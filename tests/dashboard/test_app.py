@@ -44,6 +44,7 @@ def page(monkeypatch):
         run.asked = []
         monkeypatch.setattr(live, "look", lambda sink, _: run.asked.append(sink) or run.look)
         monkeypatch.setattr(health, "watch", lambda _: SimpleNamespace(latest=lambda wait_seconds=0: shown))
+        monkeypatch.setattr(health, "sink", lambda _: (shown and shown.status.sink) or "postgres")
         monkeypatch.setattr(health, "watch_rejects", lambda *_: SimpleNamespace(latest=lambda wait_seconds=0: rejected))
         run.look = look or made()
         if screen:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from threading import Thread, enumerate
+from threading import Event, Thread, enumerate
 
 import pytest
 
-from dashboard import background, boards, live, players
+from dashboard import background, boards, health, live, players
+from jobs import job
 from settings import Settings
 from tests.conftest import eventually
 from tests.dashboard.test_app import shown_boards as made
@@ -129,3 +130,20 @@ def test_an_error_nobody_thought_of_ends_no_refresh(reading):
 
 def test_a_broker_that_is_away_leaves_the_rate_unknown(reading):
     assert live.look("postgres", NOBODY).counts == live.Counts()
+
+
+def test_the_sink_stays_known_while_the_jobmanager_is_away(monkeypatch):
+    monkeypatch.setattr(background, "IDLE_SECONDS", 2)
+    is_away, has_failed = Event(), Event()
+
+    def look() -> str:
+        if is_away.is_set():
+            has_failed.set()
+            raise job.JobError("nobody listens")
+        return "kafka"
+
+    watch = health.Watch("the sink in use", look, seconds=0.05)
+    assert watch.latest(wait_seconds=5) == "kafka"
+    is_away.set()
+    assert has_failed.wait(5)
+    assert watch.latest() == "kafka"
