@@ -90,11 +90,8 @@ def _boards(choices: Choices) -> None:
     _header(sink, seen, choices.is_paused)
     if seen.boards is None:
         return
-    names = list(PANELS)
-    for pair in (names[:2], names[2:]):
-        for name, column in zip(pair, st.columns(2), strict=True):
-            with column.container(border=True, key=name):
-                look.show(_board(name, seen, choices))
+    # One element rather than a tree of columns: each costs the server time for each viewer, every second.
+    look.show(f'<div class="boards">{"".join(_board(name, seen, choices) for name in PANELS)}</div>')
 
 
 def _seen(sink: str, is_paused: bool) -> live.Look:
@@ -192,7 +189,8 @@ def _draw(name: str, seen: live.Look, choices: Choices) -> str:
         kind="ranks" if choices.top == TOPS[0] else "ranks long",
         empty=f"Nobody of {text(choices.team)} is here" if choices.team else "Nothing here yet",
     )
-    return f"<h2>{panel.title} <small>{panel.question}{_notes(name, seen.boards)}</small></h2>{filled}"
+    heading = f"<h2>{panel.title} <small>{panel.question}{_notes(name, seen.boards)}</small></h2>"
+    return f'<section class="panel {name}">{heading}{filled}</section>'
 
 
 def _entity(panel: Panel) -> str:

@@ -231,8 +231,8 @@ def test_names_are_shown_as_text_and_never_as_markup(page, name):
         shown = tables(test)[board][0][2]
         assert "\n" not in shown and 1 <= len(shown) <= 2 * 48 + 1
     assert {each.tag for markdown in test.markdown for each in tree(markdown.value).iter()} <= {
-        "div", "h1", "h2", "small", "dl", "dt", "dd", "span", "table", "caption", "thead", "tbody", "tr", "th", "td",
-        "a", "bdi", "p", "svg", "polyline",
+        "div", "section", "h1", "h2", "small", "dl", "dt", "dd", "span", "table", "caption", "thead", "tbody", "tr",
+        "th", "td", "a", "bdi", "p", "svg", "polyline",
     }  # fmt: skip
     if name == MARKUP:
         assert tables(test)["Top teams"][0][2] == MARKUP[:47] + "…"

@@ -152,7 +152,7 @@ def test_another_site_cannot_drive_the_page(address, origin, answer):
 
 
 def test_a_refresh_leaves_the_keyboard_where_it_is(page):
-    link = page.locator(".st-key-top_players table a").first
+    link = page.locator(".top_players table a").first
     link.focus()
     page.evaluate("() => window.focused = document.activeElement")
     for _ in range(3):

@@ -68,7 +68,7 @@ def stopped(settings: Settings, service: str) -> Iterator[None]:
 
 def rows(page: Page, board: str) -> list[list[str]]:
     """The texts of a board's cells on the page."""
-    return page.locator(f".st-key-{board} tbody tr").evaluate_all(
+    return page.locator(f".panel.{board} tbody tr").evaluate_all(
         "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.replaceAll('\\n', ' ').trim()))"
     )
 
@@ -170,7 +170,7 @@ def test_a_player_is_found_by_a_part_of_the_name(page, address, settings):
 
 
 def test_a_name_on_the_boards_leads_to_the_player_and_on_to_the_team(page):
-    page.locator(".st-key-top_players tbody a").first.click()
+    page.locator(".top_players tbody a").first.click()
     page.get_by_role("heading", name="Form").wait_for(timeout=MILLIS)
     page.locator(".facts a").first.click()
     page.get_by_role("table", name="Members").locator("tbody tr").first.wait_for(timeout=MILLIS)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, SIGTERM, Signals
 from subprocess import DEVNULL
 
 import psycopg2
@@ -118,7 +118,8 @@ def database(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> 
     command = [*postgres.as_unprivileged(), str(postgres.programs().folder / "postgres"), "-D", str(folder), *words]
     tls = f"sslmode=verify-full&sslrootcert={authority.file}"
     url = f"postgresql://{postgres.ADMIN}:admin-4f1d9c0b7e@127.0.0.1:{port}/{{}}?{tls}"
-    with process(command, lambda: postgres.connect(url.format("postgres")).close()):
+    # By SIGINT, PostgreSQL waits for nobody.
+    with process(command, lambda: postgres.connect(url.format("postgres")).close(), SIGINT):
         db = postgres.connect(url.format("postgres"))
         with db.cursor() as cursor:
             cursor.execute("CREATE DATABASE boards")
@@ -127,7 +128,7 @@ def database(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @contextmanager
-def process(command: list[str], is_ready) -> Iterator[None]:
+def process(command: list[str], is_ready, stop_signal: Signals = SIGTERM) -> Iterator[None]:
     """A service of somebody else's, from when it answers on."""
     started = subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL)
     try:
@@ -138,7 +139,7 @@ def process(command: list[str], is_ready) -> Iterator[None]:
                 is_ready()
         yield
     finally:
-        started.send_signal(SIGINT)  # fast: PostgreSQL waits for nobody
+        started.send_signal(stop_signal)
         started.wait(timeout=60)
 
 
