@@ -44,12 +44,12 @@ FULL = Sizes(
     few_events=1_000_000,
     players=(1_000, 10_000, 100_000, 1_000_000),
     crowd=1_000_000,
-    live_seconds=45,
+    live_seconds=30,
     rates=(1_000, 5_000, 10_000),
     sustained_seconds=180,
-    sustained_rates=(20_000, 15_000, 10_000),
-    rivals_events=500_000,
-    naive_seconds=60,
+    sustained_rates=(15_000, 10_000),
+    rivals_events=200_000,
+    naive_seconds=30,
 )
 QUICK = Sizes(
     events=200_000,
@@ -83,7 +83,7 @@ def smaller(events: int, rate: int, seconds: int) -> Sizes:
 
 # A million players who come by within ten minutes, each twice: in every minute a fifth of them plays.
 CROWD_SECONDS = 600
-RANK_SECONDS = 120  # until a rank is given up
+RANK_SECONDS = 60  # until a rank is given up
 EVERYBODY = {"totals_flush_seconds": Settings().totals_flush_seconds}
 MEMORY_MB = {"memory": 4096}
 
