@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,9 +14,13 @@ from confluent_kafka import KafkaException, Producer
 
 from benchmarks.events import Events, World
 
+# Not forked: the parent has threads, and librdkafka does not survive it.
+SPAWNED = multiprocessing.get_context("spawn")
 PROCESSES = 2
 CHUNK = 5_000  # events drawn at once
 REPEATED_AFTER = 3  # chunks, until an event that is sent twice comes again
+STEP_SECONDS = 1.0  # of the events' time: so far is one process that fills a topic ahead of another, at most
+STEP_DEADLINE_SECONDS = 60
 PRODUCER = {
     "acks": "all",
     "compression.type": "lz4",
@@ -49,16 +54,21 @@ class Sent:
 def fill(brokers: str, topic: str, world: World, events: int, rate: float, start_millis: int, processes: int) -> Sent:
     """Fill a topic as if the events had come live, at `rate` a second from `start_millis` on; repetitions count."""
     arguments = [(brokers, topic, world, part, processes, events, rate, start_millis) for part in range(processes)]
-    with _pool(processes) as pool:
+    with _pool(processes, SPAWNED.Barrier(processes)) as pool:
         return Sent.together(list(pool.map(_fill, arguments)))
 
 
 def _fill(given: tuple) -> Sent:
     brokers, topic, world, part, processes, events, rate, start_millis = given
     made, earlier = Events(world, part, processes), []
+    size, waited = processes * min(CHUNK, math.ceil(rate * STEP_SECONDS / processes)), 0.0
     with _Sender(brokers, topic, "fill") as sender:
-        for first in range(0, events, CHUNK * processes):
-            numbers = range(first + part, min(first + CHUNK * processes, events), processes)
+        for first in range(0, events, size):
+            if first / rate >= waited + STEP_SECONDS:  # or the events of the slower one would be late
+                sender.flush()
+                _shared[0].wait(STEP_DEADLINE_SECONDS)
+                waited = first / rate
+            numbers = range(first + part, min(first + size, events), processes)
             times = [start_millis + int(number / rate * 1000) for number in numbers]
             chunk = made.chunk(times)
             repeated = earlier.pop(0) if len(earlier) > REPEATED_AFTER else []
@@ -75,9 +85,8 @@ class Load:
     """Live events at a steady rate, from processes of their own, until so many seconds are over or it is stopped."""
 
     def __init__(self, brokers: str, topic: str, world: World, rate: float, seconds: float, processes: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._is_stopped = context.Event()
-        self._pool = ProcessPoolExecutor(processes, context, _share, (self._is_stopped,))
+        self._is_stopped = SPAWNED.Event()
+        self._pool = _pool(processes, self._is_stopped)
         self._parts: list[Future[Sent]] = [
             self._pool.submit(_drive, brokers, topic, world, part, rate / processes, seconds)
             for part in range(processes)
@@ -94,9 +103,9 @@ class Load:
         return done
 
 
-def _share(is_stopped: Any) -> None:
-    """Remember in a new process by what it is stopped."""
-    _shared.append(is_stopped)
+def _share(what: Any) -> None:
+    """Remember in a new process what it has in common with the others."""
+    _shared.append(what)
 
 
 _shared: list[Any] = []
@@ -145,6 +154,9 @@ class _Sender:
     def sent(self) -> Sent:
         return Sent(self.acknowledged, self.cpu_seconds)
 
+    def flush(self) -> None:
+        self._producer.flush()
+
     def send(self, key: bytes, whole: bytes | None, millis: int = 0) -> None:
         while True:
             try:
@@ -166,6 +178,5 @@ def _cpu_seconds() -> float:
     return times.user + times.system
 
 
-def _pool(processes: int) -> ProcessPoolExecutor:
-    # Not forked: the parent has threads, and librdkafka does not survive it.
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+def _pool(processes: int, shared: Any) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(processes, SPAWNED, _share, (shared,))
