@@ -242,13 +242,17 @@ def draw() -> None:
     cases = {name: case["rows"] for name, case in read().items()}
     figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
     rows = _measured(cases, "players")
-    left.semilogx([row["players"] for row in rows], [row["per_second"] / 1000 for row in rows], "o-")
+    left.semilogx([row["players"] for row in rows], [row["per_second"] / 1000 for row in rows], "o-", clip_on=False)
     left.set(title="top players alone, drain", xlabel="players", ylabel="thousand events/s", ylim=0)
-    rows = [row for row in [*_measured(cases, "latency"), *cases.get("sustained", [])] if row["held"] == "yes"]
+    lives = [row for row in [*_measured(cases, "latency"), *cases.get("sustained", [])] if row["held"] == "yes"]
+    rows = sorted((row for row in lives if "totals" not in row["what"]), key=lambda row: row["rate"])
     for part, style in (("p50", "o--"), ("p99", "o-")):
         values = [max(row["latency_ms"][board][part] for board in TOTALS) for row in rows]
-        middle.plot([row["rate"] / 1000 for row in rows], values, style, label=part)
-    middle.set(title="event → row in PostgreSQL, worst of three", xlabel="thousand events/s", ylabel="ms", ylim=0)
+        middle.semilogy([row["rate"] / 1000 for row in rows], values, style, label=part)
+    middle.set(title="event → row in PostgreSQL, worst of three", xlabel="thousand events/s", ylabel="ms", xlim=0)
+    marks = [100, 200, 500, 1_000, 2_000, 5_000, 10_000]
+    middle.set_yticks(marks, [f"{mark:,}" for mark in marks])
+    middle.minorticks_off()
     middle.legend(frameon=False)
     rows, start = _alone(cases), [0.0] * len(_alone(cases))
     for service in ("taskmanager", "postgres", "kafka", "jobmanager"):
