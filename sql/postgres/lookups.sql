@@ -4,18 +4,21 @@
 --
 -- A rank is a count of those who are above. Counting a million index entries
 -- takes too long, so player_counts counts the players by bucket of total: of
--- one total each up to 1000, of totals within 0.1 % above. A rank is then the
--- players in the buckets above, and those in the player's own who have more.
--- Triggers keep the counts in the same transaction as the totals: exact.
+-- one total each up to 10,000, of totals within 0.01 % above, and of a hundred
+-- such buckets together. A rank is then the players in the wide buckets above,
+-- in the narrow ones above within the player's wide one, and those in the
+-- player's own who have more. Triggers keep the counts in the same transaction
+-- as the totals: exact.
 
 CREATE INDEX IF NOT EXISTS player_totals_by_rank
     ON flink.player_totals (season_start, total_score DESC, reached_at, user_id);
 
 CREATE TABLE IF NOT EXISTS flink.player_counts (
     season_start BIGINT,
+    width INTEGER,
     bucket INTEGER,
     players BIGINT NOT NULL,
-    PRIMARY KEY (season_start, bucket)
+    PRIMARY KEY (season_start, width, bucket)
 ) WITH (
     fillfactor = 50,
     autovacuum_vacuum_scale_factor = 0,
@@ -24,7 +27,7 @@ CREATE TABLE IF NOT EXISTS flink.player_counts (
 
 CREATE OR REPLACE FUNCTION leaderboard.bucket(total BIGINT) RETURNS INTEGER
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
-'SELECT floor(1000 * ln(total::double precision + 1))::integer';
+'SELECT floor(10000 * ln(total::double precision + 1))::integer';
 
 -- As it is compared: in small letters of any alphabet, where the server knows
 -- how. `C`, which ours begins with, knows those of English only.
@@ -71,10 +74,10 @@ BEGIN
     PERFORM pg_advisory_xact_lock('flink.player_counts'::regclass::bigint);
     IF TG_OP = 'INSERT' THEN
         INSERT INTO flink.player_counts AS counts
-        SELECT season_start, leaderboard.bucket(total_score), COUNT(*)
-        FROM arrived
-        GROUP BY 1, 2
-        ON CONFLICT (season_start, bucket)
+        SELECT season_start, width, leaderboard.bucket(total_score) / width, COUNT(*)
+        FROM arrived, (VALUES (1), (100)) AS widths(width)
+        GROUP BY 1, 2, 3
+        ON CONFLICT (season_start, width, bucket)
             DO UPDATE SET players = counts.players + excluded.players;
         INSERT INTO flink.player_names AS names
         SELECT user_id, leaderboard.folded(user_id), leaderboard.folded(user_name)
@@ -85,17 +88,17 @@ BEGIN
             WHERE names.folded_name <> excluded.folded_name;
     ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO flink.player_counts AS counts
-        SELECT season_start, bucket, SUM(change)
+        SELECT season_start, width, bucket / width, SUM(change)
         FROM (
             SELECT season_start, leaderboard.bucket(total_score) AS bucket, 1 AS change
             FROM arrived
             UNION ALL
             SELECT season_start, leaderboard.bucket(total_score), -1
             FROM gone
-        ) AS changes
-        GROUP BY season_start, bucket
+        ) AS changes, (VALUES (1), (100)) AS widths(width)
+        GROUP BY 1, 2, 3
         HAVING SUM(change) <> 0
-        ON CONFLICT (season_start, bucket)
+        ON CONFLICT (season_start, width, bucket)
             DO UPDATE SET players = counts.players + excluded.players;
         UPDATE flink.player_names AS names
         SET folded_name = leaderboard.folded(arrived.user_name)
@@ -108,11 +111,13 @@ BEGIN
         UPDATE flink.player_counts AS counts
         SET players = counts.players - left_over.players
         FROM (
-            SELECT season_start, leaderboard.bucket(total_score) AS bucket, COUNT(*) AS players
-            FROM gone
-            GROUP BY 1, 2
+            SELECT
+                season_start, width, leaderboard.bucket(total_score) / width AS bucket, COUNT(*) AS players
+            FROM gone, (VALUES (1), (100)) AS widths(width)
+            GROUP BY 1, 2, 3
         ) AS left_over
-        WHERE (counts.season_start, counts.bucket) = (left_over.season_start, left_over.bucket);
+        WHERE (counts.season_start, counts.width, counts.bucket)
+            = (left_over.season_start, left_over.width, left_over.bucket);
         DELETE FROM flink.player_counts
         WHERE players = 0 AND season_start IN (SELECT season_start FROM gone);
         DELETE FROM flink.player_names AS names
@@ -120,7 +125,7 @@ BEGIN
         WHERE names.user_id = gone.user_id
             AND NOT EXISTS (
                 SELECT
-                FROM (SELECT DISTINCT season_start FROM flink.player_counts) AS seasons
+                FROM (SELECT DISTINCT season_start FROM flink.player_counts WHERE width = 100) AS seasons
                 JOIN flink.player_totals AS totals USING (season_start)
                 WHERE totals.user_id = gone.user_id
             );
@@ -162,7 +167,11 @@ LANGUAGE sql STABLE AS $$$$
             (
                 SELECT COALESCE(SUM(players), 0)
                 FROM flink.player_counts AS counts
-                WHERE counts.season_start = season AND counts.bucket > wanted.bucket
+                WHERE counts.season_start = season AND (
+                    counts.width = 100 AND counts.bucket > wanted.bucket / 100
+                    OR counts.width = 1 AND counts.bucket > wanted.bucket
+                        AND counts.bucket < (wanted.bucket / 100 + 1) * 100
+                )
             ) AS players_above
         FROM wanted
         GROUP BY bucket
@@ -174,7 +183,7 @@ LANGUAGE sql STABLE AS $$$$
         JOIN flink.player_totals AS players
             ON players.season_start = season
             AND players.total_score > buckets.lowest
-            AND players.total_score <= LEAST(exp((buckets.bucket + 2) / 1000.0::double precision), 9e18)::bigint
+            AND players.total_score <= LEAST(exp((buckets.bucket + 1.01) / 10000.0::double precision) - 1, 9e18)::bigint
             AND leaderboard.bucket(players.total_score) = buckets.bucket
         GROUP BY players.total_score, buckets.bucket
     ),
@@ -224,7 +233,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         (
             SELECT SUM(counts.players)
             FROM flink.player_counts AS counts
-            WHERE counts.season_start = found.season_start
+            WHERE counts.season_start = found.season_start AND counts.width = 100
         )::bigint - (
             SELECT COUNT(*)
             FROM flink.banned('player')
@@ -493,7 +502,7 @@ SELECT
     (
         SELECT SUM(players)::bigint
         FROM flink.player_counts
-        WHERE season_start = (SELECT MAX(season_start) FROM flink.player_totals)
+        WHERE season_start = (SELECT MAX(season_start) FROM flink.player_totals) AND width = 100
     ) AS players,
     (
         SELECT COUNT(*)

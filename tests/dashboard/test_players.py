@@ -149,16 +149,16 @@ def test_a_total_that_a_recovered_job_writes_again_does_not_go_back(stores, db):
     assert players.player("a", stores.settings).total_score == 6
     db.execute("SELECT player_total FROM flink.member_totals")
     assert db.fetchall() == [(6,)]
-    db.execute("SELECT SUM(players) FROM flink.player_counts")
-    assert db.fetchall() == [(1,)]
+    db.execute("SELECT width, SUM(players) FROM flink.player_counts GROUP BY 1")
+    assert sorted(db.fetchall()) == [(1, 1), (100, 1)]
 
 
 def test_a_rebuild_counts_from_nothing(stores, db):
     write(db, ("a", 6), ("b", 5), season=SEASON - DAY)
     write(db, ("a", 6), ("b", 5))
     postgres.clear(stores.settings, ["player_totals"], since=SEASON)
-    db.execute("SELECT season_start, SUM(players) FROM flink.player_counts GROUP BY 1")
-    assert db.fetchall() == [(SEASON - DAY, 2)]
+    db.execute("SELECT season_start, width, SUM(players) FROM flink.player_counts GROUP BY 1, 2")
+    assert sorted(db.fetchall()) == [(SEASON - DAY, 1, 2), (SEASON - DAY, 100, 2)]
     postgres.clear(stores.settings, ["player_totals"])
     db.execute("SELECT FROM flink.player_counts")
     assert not db.rowcount
