@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 from compose.errors import SetupError
 from dashboard import api, login
 from settings import PROJECT, settings
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Below the root a browser would first ask beneath the page's own path, in vain, where the server is: this tells it.
+PATHS = ("/player", "/team", "/pipeline", "/moderation")
+SERVER_SCRIPT = "window.__streamlit = {BACKEND_BASE_URL: location.origin}"
+SERVER_HASH = base64.b64encode(hashlib.sha256(SERVER_SCRIPT.encode()).digest()).decode()
 
 # The one inline script in Streamlit's index.html.
 INLINE_SCRIPT = "'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='"
 
 CONTENT = {
     "default-src": "'self'",
-    "script-src": f"'self' {INLINE_SCRIPT}",
+    "script-src": f"'self' {INLINE_SCRIPT} 'sha256-{SERVER_HASH}'",
     "style-src": "'self' 'unsafe-inline'",  # Streamlit writes its styles into the page
     "img-src": "'self' data: blob:",
     "font-src": "'self' data:",
@@ -54,12 +65,18 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+def _below_root(request: Request) -> HTMLResponse:
+    shell = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    page = shell.replace("<head>", f"<head><script>{SERVER_SCRIPT}</script>", 1)
+    return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
+
+
 def main() -> None:
     """Serve until a signal ends it. Raises SystemExit with a message when others could read it unasked."""
     try:
         login.check(settings)
         secrets = login.secrets(settings)
-        routes = api.routes(settings)
+        routes = [*api.routes(settings), *(Route(path, _below_root) for path in PATHS)]
     except SetupError as error:
         sys.exit(f"dashboard: {error}")
     options = {
