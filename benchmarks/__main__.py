@@ -41,7 +41,7 @@ def main() -> int:
                     failed.append(name)
                     system.cancel_all(chosen)
                     continue
-                console.print(report.table(found))
+                console.print(*report.tables(found))
                 report.keep(file, name, on, found)
     if not options.quick and not failed:
         report.write_readme()

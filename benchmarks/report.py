@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,20 @@ PICTURE = PROJECT / "docs" / "benchmark.svg"
 BLOCK = re.compile(r"(?<=<!-- scripts/bench -->\n).*?(?=<!-- end of scripts/bench -->)", re.DOTALL)
 DRAWN = {"players", "latency", "boards"}
 LEFT_OUT = ("zookeeper",)
+COLUMNS = 5  # of a table on a screen
 TOTALS = ("top_players", "top_teams", "team_mvps")
+# What the TaskManager's threads do, by how their names begin; a task is named after the first of its operators.
+PARTS = {
+    "reading": ("Source",),
+    "event ids": ("Deduplicate",),
+    "totals": ("GroupAggregate",),
+    "ranks, MVPs' join": ("Rank", "Join"),
+    "hot streaks": ("GlobalWindow", "LocalWindow", "OverAggregate", "Window"),
+    "checkpoints": ("AsyncOperations",),
+    "garbage": ("GC Thread", "G1 "),
+    "compiling": ("C1 ", "C2 "),
+    "the rest": ("",),
+}
 Row = dict[str, Any]
 
 
@@ -34,16 +48,24 @@ def read(file: Path = RESULTS) -> dict[str, Row]:
     return json.loads(file.read_text())
 
 
-def table(rows: list[Row]) -> Table:
-    """What fits on a screen; the rest is in the file of results."""
-    shown = [_flat(row) for row in rows]
-    columns = dict.fromkeys(key for row in shown for key in row)
-    made = Table()
-    for key in columns:
-        made.add_column(key.replace("_", " "), justify="left" if key == "what" else "right")
-    for row in shown:
-        made.add_row(*(row.get(key, "") for key in columns))
-    return made
+def by_part(threads: dict[str, float]) -> dict[str, float]:
+    """CPU by what threads do, of CPU by their names."""
+    parts = dict.fromkeys(PARTS, 0.0)
+    for name, cost in threads.items():
+        parts[next(part for part, begins in PARTS.items() if name.startswith(begins))] += cost
+    return {part: round(cost, 2) for part, cost in parts.items()}
+
+
+def tables(rows: list[Row]) -> Iterator[Table]:
+    """What fits on a screen, a column for each row, a few to a table; the rest is in the file of results."""
+    for first in range(0, len(rows), COLUMNS):
+        shown = [_flat(row) for row in rows[first : first + COLUMNS]]
+        made = Table("", *(row.pop("what") for row in shown))
+        for column in made.columns[1:]:
+            column.justify = "right"
+        for key in dict.fromkeys(key for row in shown for key in row):
+            made.add_row(key.replace("_", " "), *(row.get(key, "") for row in shown))
+        yield made
 
 
 def _flat(row: Row) -> dict[str, str]:
@@ -85,7 +107,7 @@ def markdown(results: dict[str, Row]) -> str:
     """The README's tables: drains, live runs, what they leave, ours beside others, what it costs."""
     cases = {name: case["rows"] for name, case in results.items()}
     machine = next(iter(results.values()))["machine"]
-    parts = [f"Measured on {machine}.", _drains(cases), _lives(cases), _rivals(cases), _costs(cases)]
+    parts = [f"Measured on {machine}.", _drains(cases), _threads(cases), _lives(cases), _rivals(cases), _costs(cases)]
     if cases.keys() >= DRAWN:
         parts.append("![Rate over players, latency over rate, CPU per board](docs/benchmark.svg)")
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -115,6 +137,12 @@ def _drains(cases: dict[str, list[Row]]) -> str:
     ]
     heads = ["drain", "events", "events/s", "CPU s/M TaskManager", "CPU s/M all", "collecting garbage", "heap"]
     return _lines(heads, rows)
+
+
+def _threads(cases: dict[str, list[Row]]) -> str:
+    rows = [row for row in cases.get("drain", []) if "threads_per_million" in row]
+    listed = [[row["what"], *(f"{cost:.1f}" for cost in row["threads_per_million"].values())] for row in rows]
+    return _lines(["CPU s/M in the TaskManager", *PARTS], listed)
 
 
 def _lives(cases: dict[str, list[Row]]) -> str:
@@ -212,16 +240,16 @@ def _costs(cases: dict[str, list[Row]]) -> str:
 
 def _extras(cases: dict[str, list[Row]]) -> list[str]:
     costs = {row["what"]: row["cpu_per_million"] for row in cases.get("boards", [])}
-    if not costs:
+    boards = "all boards in one job"
+    if boards not in costs:
         return []
-    whole = costs["all tables in one job"]
     return [
-        f"{what} cost {whole['taskmanager'] - costs[without]['taskmanager']:.1f} CPU s per million more in the "
-        f"TaskManager, {whole['postgres'] - costs[without]['postgres']:.1f} in PostgreSQL."
-        for what, without in (
-            ("De-duplication, where one event in 40 is sent twice,", "the same, no de-duplication"),
-            ("The list of rejects, where one message in 50 is broken,", "the same, no rejects"),
-            ("Everybody's totals, written every 5 s,", "the same, nobody's totals"),
+        f"{what} cost {costs[more]['taskmanager'] - costs[less]['taskmanager']:.1f} CPU s per million more in the "
+        f"TaskManager, {costs[more]['postgres'] - costs[less]['postgres']:.1f} in PostgreSQL."
+        for what, more, less in (
+            ("De-duplication, where one event in 40 is sent twice,", boards, "the same, no de-duplication"),
+            ("The list of rejects, where one message in 50 is broken,", boards, "the same, no rejects"),
+            ("Everybody's totals, written every 5 s,", "the same, everybody's totals too", boards),
         )
     ]
 

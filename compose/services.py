@@ -244,6 +244,7 @@ def _values(settings: Settings) -> dict[str, object]:
         "supervisor_password": passwords(settings.state)["supervisor"],
         "java_options": flink.java_options(),
         "taskmanager_memory_mb": flink.taskmanager_memory_mb(settings),
+        "state_memory_mb": flink.state_memory_mb(settings),
         "task_slots": flink.task_slots(settings),
     }
 

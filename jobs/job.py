@@ -83,6 +83,11 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         "pipeline.object-reuse": "true",  # no copy of a row from one operator to the next in a chain
         "execution.buffer-timeout.interval": "20 ms",  # a row passes three exchanges, and waits so long at each
+        # State may be larger than the heap, and a checkpoint writes, and a recovery reads, files as they are.
+        "state.backend.type": "rocksdb",
+        "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",
+        "state.backend.rocksdb.use-bloom-filter": "true",  # most event ids are new, and looked up all the same
+        "execution.checkpointing.incremental": "true",
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
         "execution.checkpointing.timeout": f"{CHECKPOINT_SECONDS} s",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",

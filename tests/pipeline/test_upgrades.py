@@ -52,16 +52,22 @@ def test_a_savepoint_that_is_used_is_no_more(upgraded):
 def test_what_a_dead_jobmanager_left_of_a_checkpoint_goes_away(upgraded):
     job_id = job.running(upgraded.settings)[ALL]
     folder = job.checkpoint_folder(upgraded.settings) / job_id
-    abandoned = folder / "chk-0"
+    abandoned, unshared = folder / "chk-0", folder / "shared" / "of-chk-0"
 
     def check() -> None:
         abandoned.mkdir(exist_ok=True)
-        os.utime(abandoned, (0, 0))
+        unshared.touch()
+        named = b"".join(file.read_bytes() for file in folder.glob("chk-*/_metadata"))
+        shared = [file for file in folder.glob("shared/*") if file.name.encode() in named]
+        for each in (abandoned, unshared, *shared):
+            os.utime(each, (0, 0))
         checkpoints.clear(upgraded.settings)
         assert not abandoned.exists()
+        assert not unshared.exists()
+        assert shared
+        assert all(file.exists() for file in shared)
 
     eventually(check)  # there must be a completed one
-    assert list(folder.glob("chk-*/_metadata"))
 
 
 def test_sql_that_keeps_other_state_is_refused_and_the_rebuild_is_named(upgraded):

@@ -83,6 +83,12 @@ def test_the_oracle_in_arrays_is_the_oracle():
     assert oracle.hot_streaks(folded, window_end) == rules.hot_streaks(events, window_end)
 
 
+def test_cpu_is_told_by_what_threads_do():
+    threads = {"Source: message": 2.0, "Source Data Fet": 1.0, "GC Thread#0": 0.5, "GC Thread#1": 0.25, "main": 0.125}
+    found = {part: cost for part, cost in report.by_part(threads).items() if cost}
+    assert found == {"reading": 3.0, "garbage": 0.75, "the rest": 0.12}
+
+
 def test_the_readme_shows_what_was_measured():
     shown = report.BLOCK.search(report.README.read_text())
     assert shown and shown[0] == report.markdown(report.read())

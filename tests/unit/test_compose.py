@@ -38,7 +38,8 @@ FIXED = {
 # By its defaults, or by JOB_MANAGER_RPC_ADDRESS.
 GIVEN_BY_THE_IMAGE = {
     "env.java.opts.all", "jobmanager.bind-host", "jobmanager.rpc.address", "taskmanager.bind-host",
-    "taskmanager.host", "blob.server.port", "io.tmp.dirs",
+    "taskmanager.host", "blob.server.port", "io.tmp.dirs", "taskmanager.resource-id",
+    "process.taskmanager.working-dir",
 }  # fmt: skip
 
 
@@ -152,7 +153,8 @@ def native_flink() -> dict[str, str]:
     values = asdict(Settings()) | {
         "data": "/state/data",
         "java_options": "",
-        "taskmanager_memory_mb": ENV["LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB"],
+        "taskmanager_memory_mb": (memory_mb := int(ENV["LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB"])),
+        "state_memory_mb": flink.state_memory_mb(Settings(flink_taskmanager_memory_mb=memory_mb)),
         "task_slots": flink.task_slots(Settings()),
     }
     text = Template((FOLDER / "native" / "flink.yaml").read_text()).substitute(values)
