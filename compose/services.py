@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import socket
 import subprocess
@@ -108,10 +109,18 @@ def _kafka(settings: Settings) -> Service:
     )
 
 
+def _flink_program(settings: Settings, name: str) -> list[str]:
+    """Starts it with an empty folder for its temporary files: one that died has left some."""
+    folder = str(settings.state / "data" / "flink" / name)
+    start = 'rm -rf "$0" && mkdir "$0" && exec "$@"'
+    program = str(flink.flink_home() / "bin" / f"{name}.sh")
+    return ["bash", "-c", start, folder, program, "start-foreground", "-D", f"io.tmp.dirs={folder}"]
+
+
 def _jobmanager(settings: Settings) -> Service:
     return Service(
         "jobmanager",
-        [str(flink.flink_home() / "bin" / "jobmanager.sh"), "start-foreground"],
+        _flink_program(settings, "jobmanager"),
         {
             "flink_rest_port": settings.flink_rest_port,
             "flink_rpc_port": settings.flink_rpc_port,
@@ -125,7 +134,7 @@ def _jobmanager(settings: Settings) -> Service:
 def _taskmanager(settings: Settings) -> Service:
     return Service(
         "taskmanager",
-        [str(flink.flink_home() / "bin" / "taskmanager.sh"), "start-foreground"],
+        _flink_program(settings, "taskmanager"),
         {
             "flink_taskmanager_port": settings.flink_taskmanager_port,
             "flink_data_port": settings.flink_data_port,
@@ -216,7 +225,7 @@ def start_supervisor(settings: Settings) -> None:
 
 def _write_configuration(settings: Settings) -> None:
     conf, logs = settings.state / "conf", settings.state / "logs"
-    for folder in (conf / "flink", logs, settings.state / "data" / "flink" / "tmp"):
+    for folder in (conf / "flink", logs, settings.state / "data" / "flink"):
         folder.mkdir(parents=True, exist_ok=True)
     values = _values(settings)
     for name in ("kafka.properties", "zoo.cfg", "postgresql.conf", "log4j2.properties"):
@@ -257,7 +266,7 @@ def _program(service: Service, priority: int, logs: Path) -> str:
     quoted = ",".join(f'{name}="{value}"' for name, value in service.environment.items())
     return Template((NATIVE / "program.conf").read_text()).substitute(
         name=service.name,
-        command=" ".join(f'"{word}"' if " " in word else word for word in service.command).replace("%", "%%"),
+        command=shlex.join(service.command).replace("%", "%%"),
         environment=quoted.replace("%", "%%"),
         priority=priority,
         stop_signal=service.stop_signal,

@@ -100,10 +100,9 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
         problems.append(f"no fault has {options.only!r} in its name")
     if not has_small_disks and not options.no_faults:
         problems.append("no disk was filled: mounting small ones needs root")
-    started = time.time()
     with system.under_load(stack, options.sink, options.rate, options.seed) as made, Resources(stack) as resources:
         ends = time.monotonic() + 60 * options.minutes
-        loud = [(started, time.time())]  # a new broker refuses this and that for a moment
+        loud = [(0.0, time.time())]  # logs of earlier runs; and a new broker refuses this and that for a moment
         schedule, due = _schedule(faults, chance), len(faults)
         while time.monotonic() < ends or due > 0:
             time.sleep(REST_SECONDS)

@@ -38,8 +38,7 @@ FIXED = {
 # By its defaults, or by JOB_MANAGER_RPC_ADDRESS.
 GIVEN_BY_THE_IMAGE = {
     "env.java.opts.all", "jobmanager.bind-host", "jobmanager.rpc.address", "taskmanager.bind-host",
-    "taskmanager.host", "blob.server.port", "io.tmp.dirs", "taskmanager.resource-id",
-    "process.taskmanager.working-dir",
+    "taskmanager.host", "blob.server.port", "taskmanager.resource-id",
 }  # fmt: skip
 
 

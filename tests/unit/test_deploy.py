@@ -38,7 +38,7 @@ NEWER_FLINKS = ["v2_0", "v2_1", "v2_2", "v2_3"]
 # By the operator and Flink's own integration with Kubernetes, or by what a FlinkDeployment says elsewhere.
 GIVEN_BY_KUBERNETES = re.compile(
     r"(jobmanager|taskmanager)\.(bind-host|host|rpc\..*|data\.port|memory\.process\.size|numberOfTaskSlots|resource-id)"
-    r"|rest\..*|blob\.server\.port|high-availability\..*|zookeeper\..*|io\.tmp\.dirs|process\..*"
+    r"|rest\..*|blob\.server\.port|high-availability\..*|zookeeper\..*"
 )
 
 
