@@ -298,18 +298,15 @@ def memory(bench: Bench) -> list[Row]:
     """A million players on all boards in a small TaskManager, and bytes of checkpoint for each."""
     count = bench.sizes.crowd
     crowd = World(players=count, teams=count // 10, is_even=True)
-    rows = []
-    for what, minutes in (("boards", 0), ("boards and event ids", bench.settings.deduplicate_minutes)):
-        row = bench.drain(
-            f"{count:,} players, {what}",
-            crowd,
-            2 * count,
-            system.shape(bench.settings),
-            rate=2 * count / CROWD_SECONDS,
-            deduplicate_minutes=minutes,
-        )
-        rows.append(row | {"bytes_per_player": round(row["state_mb"] * system.MEGABYTE / count)})
-    return rows
+    row = bench.drain(
+        f"all boards, {count:,} players in {MEMORY_MB['memory']:,} MB",
+        crowd,
+        2 * count,
+        system.shape(bench.settings),
+        rate=2 * count / CROWD_SECONDS,
+        streak_slide_seconds=5,
+    )
+    return [row | {"bytes_per_player": round(row["state_mb"] * system.MEGABYTE / count)}]
 
 
 def rivals(bench: Bench) -> list[Row]:

@@ -25,6 +25,7 @@ TOTALS_QUERY = """
 SELECT unnest(ARRAY['players', 'points']), unnest(ARRAY[COUNT(*), COALESCE(SUM(total_score), 0)::bigint])
 FROM flink.player_totals WHERE season_start = (SELECT MAX(season_start) FROM flink.player_totals)
 """
+LATEST_WINDOW_QUERY = "SELECT 'latest', COALESCE(MAX(window_end), 0) FROM flink.hot_streaks"
 RANK_PARTS = 8  # of the first of two levels
 
 
@@ -148,10 +149,10 @@ def _above_the_cut(name: str, rows: list[dict]) -> list[dict]:
 
 def _check_streaks(settings: Settings, shown: list[dict], folded: Fold) -> None:
     """The latest window as it is shown, and each other that is kept, but for names, which may change."""
-    if not shown:
-        assert not folded.events, "hot_streaks: no rows"
+    latest = system.counts(settings, LATEST_WINDOW_QUERY)["latest"]
+    if not latest:
+        assert not folded.events, "hot_streaks: no window"
         return
-    latest = int(shown[0]["window_end"].timestamp() * 1000)
     _same("hot_streaks", shown, oracle.hot_streaks(folded, latest))
     for window_end, rows in _windows(settings).items():
         right = [

@@ -41,6 +41,7 @@ WARM_UP_SECONDS = 20
 CATCH_UP_SECONDS = 600
 SETTLE_SECONDS = 60
 GIVE_UP_SECONDS = 20.0  # behind
+HELD_SECONDS = 2.0  # behind, at most, when a rate is held
 TOTALS = ("top_players", "top_teams", "team_mvps")
 
 
@@ -57,8 +58,8 @@ class Result:
 
     @property
     def is_held(self) -> bool:
-        """Whether it was not given up because the boards fell behind."""
-        return self.lag[-1] < GIVE_UP_SECONDS
+        """Whether the boards kept up to the end."""
+        return self.lag[-1] < HELD_SECONDS
 
 
 def run(settings: Settings, world: World, rate: float, seconds: float, progress: Callable[[float], None]) -> Result:

@@ -152,7 +152,7 @@ def _lives(cases: dict[str, list[Row]]) -> str:
         streaks = row["latency_ms"].get("hot_streaks")
         rows.append(
             [
-                row["what"] + ("" if row["held"] == "yes" else ", given up"),
+                row["what"] + ("" if row["held"] == "yes" else ", not held"),
                 f"{p50:,} / {p95:,} / {p99:,} ms",
                 f"{streaks['p50']:,} / {streaks['p99']:,} ms" if streaks else "–",
                 f"{row['lag_seconds']['end']:.1f} s",
