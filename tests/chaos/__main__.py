@@ -24,7 +24,18 @@ from jobs import job
 from settings import settings
 from tests.chaos import logs, system
 from tests.chaos.resources import Resources
-from tests.chaos.system import SERVICES, STARTED, away, fill, kill, kill_everything, kills, lock, pause
+from tests.chaos.system import (
+    SERVICES,
+    STARTED,
+    away,
+    fill,
+    kill,
+    kill_everything,
+    kill_injector,
+    kills,
+    lock,
+    pause,
+)
 from tests.conftest import Stack
 
 Fault = Callable[[Stack], None]
@@ -66,6 +77,7 @@ def _faults(sink: str, chance: random.Random, has_small_disks: bool) -> dict[str
     """What may befall the boards of this sink."""
     faults = {
         **{f"{name} killed": kill(name) for name in SERVICES},
+        "injector killed": kill_injector,
         "taskmanager and kafka killed": kill("taskmanager", "kafka"),
         "jobmanager and postgres killed": kill("jobmanager", "postgres"),
         "everything killed": kill_everything,

@@ -39,6 +39,7 @@ LOOK_SECONDS = 0.5
 SERVICES = ("postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
 STARTED = (*SERVICES, "monitor")
 FAULTS_OF_THE_GAME = ("--late", "40", "--duplicates", "40", "--corrupt", "50")
+REPORT_SECONDS = 60  # at most, from one report of an injector to its next
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,49 @@ class Recovery:
         return f"boards stood still for {self.standstill_seconds:.1f} s, all healthy after {self.healthy_seconds:.1f} s"
 
 
+class Injector:
+    """An injector whose seed is its ledger: it tells what was sent from how much of it."""
+
+    def __init__(self, stack: Stack, folder: Path, rate_per_second: int, seed: int) -> None:
+        self._rate, self._report = rate_per_second, folder / f"injector-{seed}.log"
+        self._options = ["--rate", str(rate_per_second), "--seed", str(seed), *FAULTS_OF_THE_GAME]
+        command = [sys.executable, "-m", "generator", *self._options]
+        with self._report.open("w") as file:
+            self.process = subprocess.Popen(command, env=stack.environment, cwd=PROJECT, stderr=file)
+
+    def acknowledged(self) -> int:
+        """Its first so many records were acknowledged at least, as it has reported."""
+        reported = re.findall(r"acknowledged ([\d,]+)", self._report.read_text())
+        return int(reported[-1].replace(",", "")) if reported else 0
+
+    def end(self) -> None:
+        """Let it send what is pending, and report. Raises AssertionError when not all was acknowledged."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(timeout=120) == 0, self._report.read_text()[-2000:]
+
+    def sent(self) -> Counter[bytes]:
+        """What was acknowledged, but for its times."""
+        return self._first(self.acknowledged())
+
+    def may_have_sent(self) -> Counter[bytes]:
+        """The same, with what it can have sent after its last report."""
+        return self._first(self.acknowledged() + self._rate * REPORT_SECONDS)
+
+    def _first(self, count: int) -> Counter[bytes]:
+        given = parse(self._options)
+        stream = records(League(given.game, given.seed, 0, 1), time.time_ns() // 1_000_000)
+        return Counter(_timeless(record.value or b"") for record in islice(stream, count))
+
+
 @dataclass
 class System:
-    """All four jobs at work, an injector whose seed is its ledger, and a reader that always looks at the boards."""
+    """All four jobs at work, injectors one after the other, and a reader that always looks at the boards."""
 
     stack: Stack
     sink: str
     reader: Reader
-    options: Sequence[str]
-    injector: subprocess.Popen
-    report: Path
+    inject: Callable[[int], Injector]
+    injectors: list[Injector]
     recoveries: dict[str, list[Recovery]] = field(default_factory=lambda: defaultdict(list))
 
     def progress(self) -> dict[str, float]:
@@ -74,6 +108,8 @@ class System:
         """Let something happen, and see everything recover by itself."""
         before = self.progress()
         fault(self.stack)
+        if self.injectors[-1].process.poll() is not None:
+            self.injectors.append(self.inject(len(self.injectors)))
         found = self.await_recovery(before, time.time())
         self.recoveries[name].append(found)
         print(f"{self.sink}: {name}: {found}", flush=True)
@@ -116,14 +152,15 @@ class System:
         return job.taken(running).keys() == wanted.keys() and are_new
 
     def expect_nothing_lost(self) -> None:
-        """End the load: the topic holds what the injector sent, once each; the boards are the oracle's for it."""
-        self.injector.send_signal(signal.SIGINT)
-        assert self.injector.wait(timeout=120) == 0, self.report.read_text()[-2000:]
-        acknowledged = int(re.findall(r"acknowledged ([\d,]+)", self.report.read_text())[-1].replace(",", ""))
+        """End the load: the topic holds what the injectors sent, once each; the boards are the oracle's for it."""
+        *killed, last = self.injectors
+        last.end()
         held = self.stack.records()
-        values = [record.value or b"" for record in held]
-        there, sent = (Counter(map(_timeless, each)) for each in (values, _sent(self.options, acknowledged)))
-        assert there == sent, f"lost: {(sent - there).total()}, twice: {(there - sent).total()} of {acknowledged}"
+        there, sent = Counter(_timeless(record.value or b"") for record in held), last.sent()
+        earlier = there - sent
+        unknown = earlier - sum((each.may_have_sent() for each in killed), Counter())
+        lost = (sent - there).total() + max(0, sum(each.acknowledged() for each in killed) - earlier.total())
+        assert not lost and not unknown, f"lost: {lost}, twice: {unknown.total()} of {len(held)}"
         totals = oracle.totals(oracle.accepted(held))
         eventually(lambda: self._expect(totals))
         assert not self.reader.found
@@ -140,26 +177,18 @@ def under_load(stack: Stack, sink: str, rate_per_second: int, seed: int) -> Iter
     """The system with all four boards moving."""
     stack.run("jobs", "--sink", sink, "--switch")
     with TemporaryDirectory() as folder, Reader(sink, stack.settings, every_seconds=0.1) as reader:
-        report = Path(folder) / "injector.log"
-        options = ["--rate", str(rate_per_second), "--seed", str(seed), *FAULTS_OF_THE_GAME]
-        command = [sys.executable, "-m", "generator", *options]
-        with report.open("w") as file:
-            injector = subprocess.Popen(command, env=stack.environment, cwd=PROJECT, stderr=file)
+
+        def inject(number: int) -> Injector:
+            return Injector(stack, Path(folder), rate_per_second, seed + number)
+
+        system = System(stack, sink, reader, inject, [inject(0)])
         try:
-            system = System(stack, sink, reader, options, injector, report)
             system.await_recovery(dict.fromkeys(sql.METRICS, 0.0), time.time())
             yield system
         finally:
-            injector.kill()
+            system.injectors[-1].process.kill()
             for job_id in job.running(stack.settings).values():
                 job.cancel(stack.settings, job_id)
-
-
-def _sent(options: Sequence[str], count: int) -> list[bytes]:
-    """What an injector with these options sends first: same seed, same values, but for the times."""
-    given = parse(options)
-    stream = records(League(given.game, given.seed, 0, 1), time.time_ns() // 1_000_000)
-    return [record.value or b"" for record in islice(stream, count)]
 
 
 def _timeless(value: bytes) -> bytes:
@@ -177,6 +206,13 @@ def kill(*names: str) -> Callable[[Stack], None]:
             stack.kill(name)
 
     return strike
+
+
+def kill_injector(_: Stack) -> None:
+    """The injector dies as by kill -9; the next one plays another game."""
+    (injector,) = (child for child in psutil.Process().children() if "generator" in child.cmdline())
+    injector.kill()
+    injector.wait()
 
 
 def kills(chance: random.Random, names: Sequence[str], count: int) -> Callable[[Stack], None]:

@@ -9,7 +9,7 @@ import requests
 
 from compose import services
 from tests.chaos import system
-from tests.chaos.system import System, away, kill, kill_everything
+from tests.chaos.system import System, away, kill, kill_everything, kill_injector
 from tests.conftest import Stack, eventually
 
 RATE_PER_SECOND = 2_000
@@ -20,6 +20,7 @@ FAULTS = {
     "JobManager killed": kill("jobmanager"),
     "Kafka killed": kill("kafka"),
     "ZooKeeper killed": kill("zookeeper"),
+    "injector killed": kill_injector,
     "everything killed": kill_everything,
 }
 POSTGRES_FAULTS = {
