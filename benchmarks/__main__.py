@@ -59,7 +59,8 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
     listed = "; ".join(f"{name}: {case.__doc__.splitlines()[0]}" for name, case in cases.CASES.items())
     parser.add_argument("cases", nargs="*", metavar="case", help=f"all by default. {listed}".replace("%", "%%"))
-    parser.add_argument("--quick", action="store_true", help="the same with small numbers, in minutes")
+    quick = f"small numbers, in minutes; by default of {', '.join(cases.QUICK_CASES)}"
+    parser.add_argument("--quick", action="store_true", help=quick)
     full = cases.FULL
     for name, default, help in (
         ("events", full.events, "of a drain"),
@@ -71,7 +72,7 @@ def _parse() -> argparse.Namespace:
     unknown = [name for name in options.cases if name not in cases.CASES]
     if unknown:
         parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join(cases.CASES)}")
-    options.cases = options.cases or list(cases.CASES)
+    options.cases = options.cases or list(cases.QUICK_CASES if options.quick else cases.CASES)
     return options
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Protocol
 
-from benchmarks import compare, drain, live, report, system
+from benchmarks import compare, drain, live, profile, report, system
 from benchmarks.compare import Rival
 from benchmarks.drain import Result, Topic
 from benchmarks.events import World
@@ -37,6 +37,7 @@ class Sizes:
     sustained_rates: tuple[int, ...]
     rivals_events: int
     naive_seconds: int
+    rank_seconds: int  # until a rank is given up
 
 
 FULL = Sizes(
@@ -50,6 +51,7 @@ FULL = Sizes(
     sustained_rates=(15_000, 10_000),
     rivals_events=200_000,
     naive_seconds=30,
+    rank_seconds=60,
 )
 QUICK = Sizes(
     events=200_000,
@@ -61,7 +63,8 @@ QUICK = Sizes(
     sustained_seconds=10,
     sustained_rates=(3_000, 1_000),
     rivals_events=50_000,
-    naive_seconds=15,
+    naive_seconds=10,
+    rank_seconds=10,
 )
 WARM_UP_EVENTS = 100_000
 
@@ -83,7 +86,6 @@ def smaller(events: int, rate: int, seconds: int) -> Sizes:
 
 # A million players who come by within ten minutes, each twice: in every minute a fifth of them plays.
 CROWD_SECONDS = 600
-RANK_SECONDS = 60  # until a rank is given up
 EVERYBODY = {"totals_flush_seconds": Settings().totals_flush_seconds}
 MEMORY_MB = {"memory": 4096}
 
@@ -224,6 +226,19 @@ def drain_all(bench: Bench) -> list[Row]:
     return rows
 
 
+def stacks(bench: Bench) -> list[Row]:
+    """What the TaskManager's threads are at in a drain of all boards in one job, by samples of their stacks."""
+    with profile.sampled(bench.settings) as sampled:
+        groups = system.shape(bench.settings)
+        row = bench.drain("one job, sampled", MANY, bench.sizes.few_events, groups, streak_slide_seconds=5)
+    million = row["events"] / 1e6
+    kinds = {
+        kind: report.by_part({thread: seconds / million for thread, seconds in threads.items()})
+        for kind, threads in sampled.items()
+    }
+    return [{"what": part} | {kind: parts[part] for kind, parts in kinds.items()} for part in report.PARTS]
+
+
 def boards(bench: Bench) -> list[Row]:
     """Each board alone, and what de-duplication, the list of rejects and everybody's totals cost."""
     events = bench.sizes.few_events
@@ -354,7 +369,7 @@ def _rival_row(what: str, rival: Rival) -> Row:
 
 def ranks(bench: Bench) -> list[Row]:
     """The rank of all players as one task and in two levels, at parallelism 2."""
-    rows, topic = [], bench.topic(MANY, bench.sizes.few_events)
+    rows, topic, limit = [], bench.topic(MANY, bench.sizes.few_events), bench.sizes.rank_seconds
     for what, metric, season in (
         ("rank as one task", sql.metric, "day"),
         ("rank in two levels", drain.two_levels, "day"),
@@ -362,13 +377,11 @@ def ranks(bench: Bench) -> list[Row]:
     ):
         with bench.screen.progress(what, topic.records) as progress:
             try:
-                result = drain.drain(
-                    topic, (("top_players",),), progress, metric, RANK_SECONDS, parallelism=2, season=season
-                )
+                result = drain.drain(topic, (("top_players",),), progress, metric, limit, parallelism=2, season=season)
                 rows.append(_row(what, result))
             except system.TooSlow as slow:
-                rate = round(slow.records / RANK_SECONDS)
-                rows.append({"what": what, "per_second": rate, "given_up_after_seconds": RANK_SECONDS})
+                rate = round(slow.records / limit)
+                rows.append({"what": what, "per_second": rate, "given_up_after_seconds": limit})
                 system.restart_taskmanager(bench.settings)
         bench.screen.say(f"  {what}: {rows[-1]['per_second']:,} events/s")
     return rows
@@ -376,6 +389,7 @@ def ranks(bench: Bench) -> list[Row]:
 
 CASES: dict[str, Callable[[Bench], list[Row]]] = {
     "drain": drain_all,
+    "stacks": stacks,
     "boards": boards,
     "players": players,
     "ranks": ranks,
@@ -384,3 +398,4 @@ CASES: dict[str, Callable[[Bench], list[Row]]] = {
     "rivals": rivals,
     "memory": memory,
 }
+QUICK_CASES = ("drain", "latency", "rivals")  # of a first look

@@ -28,7 +28,7 @@ PARTS = {
     "totals": ("GroupAggregate",),
     "ranks, MVPs' join": ("Rank", "Join"),
     "hot streaks": ("GlobalWindow", "LocalWindow", "OverAggregate", "Window"),
-    "checkpoints": ("AsyncOperations",),
+    "RocksDB's own": ("rocksdb:", "AsyncOperations"),
     "garbage": ("GC Thread", "G1 "),
     "compiling": ("C1 ", "C2 "),
     "the rest": ("",),
@@ -107,7 +107,8 @@ def markdown(results: dict[str, Row]) -> str:
     """The README's tables: drains, live runs, what they leave, ours beside others, what it costs."""
     cases = {name: case["rows"] for name, case in results.items()}
     machine = next(iter(results.values()))["machine"]
-    parts = [f"Measured on {machine}.", _drains(cases), _threads(cases), _lives(cases), _rivals(cases), _costs(cases)]
+    parts = [f"Measured on {machine}.", _drains(cases), _threads(cases), _stacks(cases)]
+    parts += [_lives(cases), _rivals(cases), _costs(cases)]
     if cases.keys() >= DRAWN:
         parts.append("![Rate over players, latency over rate, CPU per board](docs/benchmark.svg)")
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -143,6 +144,15 @@ def _threads(cases: dict[str, list[Row]]) -> str:
     rows = [row for row in cases.get("drain", []) if "threads_per_million" in row]
     listed = [[row["what"], *(f"{cost:.1f}" for cost in row["threads_per_million"].values())] for row in rows]
     return _lines(["CPU s/M in the TaskManager", *PARTS], listed)
+
+
+def _stacks(cases: dict[str, list[Row]]) -> str:
+    rows = cases.get("stacks", [])
+    if not rows:
+        return ""
+    kinds = [key for key in rows[0] if key != "what"]
+    listed = [[row["what"], *(f"{row[kind]:.1f}" for kind in kinds)] for row in rows]
+    return _lines(["CPU s/M by samples of stacks", *kinds], listed)
 
 
 def _lives(cases: dict[str, list[Row]]) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from benchmarks import figures, oracle, report
+from benchmarks import figures, oracle, profile, report
 from benchmarks.events import Events, World
 from generator.events import records
 from generator.game import Game, League
@@ -87,6 +87,21 @@ def test_cpu_is_told_by_what_threads_do():
     threads = {"Source: message": 2.0, "Source Data Fet": 1.0, "GC Thread#0": 0.5, "GC Thread#1": 0.25, "main": 0.125}
     found = {part: cost for part, cost in report.by_part(threads).items() if cost}
     assert found == {"reading": 3.0, "garbage": 0.75, "the rest": 0.12}
+
+
+def test_a_stack_is_at_the_innermost_thing_that_has_a_name():
+    found = profile.seconds(
+        "[Source: messages tid=7];com/jayway/Path.read;jackson/Parser.next;java/lang/String.hash 4\n"
+        "[Rank tid=8];StringSerializer.serialize;org/rocksdb/RocksDB.get;rocksdb::DBImpl::Get;read 2\n"
+        "[Rank tid=9];org/rocksdb/RocksDB.get;StringSerializer.serialize 1\n"
+        "[rocksdb:low];clone 3\n"
+    )
+    assert {kind: dict(threads) for kind, threads in found.items() if threads} == {
+        "JSON": {"Source: messages": 0.02},
+        "RocksDB": {"Rank": 0.01},
+        "serializing": {"Rank": 0.005},
+        profile.ELSE: {"rocksdb:low": 0.015},
+    }
 
 
 def test_the_readme_shows_what_was_measured():
