@@ -1,7 +1,8 @@
 """How long looking up one of many players takes: python -m benchmarks.lookups [players], against an empty PostgreSQL.
 
-Fills the tables of totals with made-up players of three kinds of games, asks, and empties them again. Milliseconds by
-the clock, of the database alone, the median and the slowest of all that were asked.
+Fills the tables of totals with made-up players of three kinds of games, says how large they are with their indexes,
+asks, and empties them again. Milliseconds by the clock, of the database alone, the median and the slowest of all that
+were asked.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from contextlib import closing
 from typing import Any
 
+from benchmarks import system
 from compose import postgres
 from settings import settings
 
@@ -51,7 +53,9 @@ def main() -> int:
         cursor.execute("SET statement_timeout = 0")
         for title, total in SPREADS.items():
             _fill(cursor, players, total)
-            _measure(asking, title, players)
+            size = sum(system.counts(settings, system.SIZES).values())
+            print(f"{players:,} players, {title}: {size / system.MEGABYTE:,.0f} MB")
+            _measure(asking, players)
             postgres.clear(settings, ["player_totals", "member_totals", "team_mvps"])
     return 0
 
@@ -77,7 +81,7 @@ def _fill(cursor: Any, players: int, total: str) -> None:
     cursor.execute("ANALYZE")
 
 
-def _measure(cursor: Any, title: str, players: int) -> None:
+def _measure(cursor: Any, players: int) -> None:
     chance = random.Random(1)
     ids = [f"USR-{chance.randrange(players):07d}" for _ in range(ASKED)]
     teams = [f"TEAM-{chance.randrange(players // 100)}" for _ in range(ASKED)]
@@ -87,7 +91,6 @@ def _measure(cursor: Any, title: str, players: int) -> None:
         "team": ("SELECT * FROM leaderboard.team(%s)", teams),
         "members": ("SELECT * FROM leaderboard.team_members(%s)", teams),
     } | {name: ("SELECT * FROM leaderboard.find_players(%s)", [text] * 20) for name, text in TEXTS.items()}
-    print(f"{players:,} players, {title}")
     for name, (query, values) in questions.items():
         millis = [_millis(cursor, query, value) for value in values]
         print(f"  {name}: {statistics.median(millis):.1f} ms, at most {max(millis):.1f} ms", flush=True)
