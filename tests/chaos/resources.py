@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -76,11 +78,10 @@ def _memory_mb(pid: int) -> float:
 
 def _size_mb(folder: Path) -> float:
     blocks = 0
-    for path in folder.rglob("*"):
-        try:
-            blocks += path.lstat().st_blocks
-        except FileNotFoundError:  # gone since it was listed
-            continue
+    for path, _, files in os.walk(folder):  # which passes over a folder that has just gone
+        for file in files:
+            with suppress(FileNotFoundError):
+                blocks += os.lstat(os.path.join(path, file)).st_blocks
     return blocks * 512 / 2**20
 
 
