@@ -104,7 +104,7 @@ def test_everybodys_totals_are_for_a_database_and_can_be_left_out(sink):
     assert sql.tables(["totals"], sink, SETTINGS) == (list(sql.TOTALS) if sink == "postgres" else [])
 
 
-@pytest.mark.parametrize("name", ["top_teams", "top_players", "hot_streaks", "totals", "one job"])
+@pytest.mark.parametrize("name", [*sql.JOBS, "one job"])
 def test_a_job_reads_decides_and_deduplicates_once(plans, name):
     assert plans[name].count("TableSourceScan(") == 1
     assert plans[name].count("JSON_QUERY(") == 2  # every message's fields, and once more those of an odd one
