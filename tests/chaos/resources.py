@@ -54,11 +54,12 @@ class Resources:
     def _disk(self) -> dict[str, float]:
         data = self._stack.settings.state / "data"
         folders = [*data.iterdir(), job.checkpoint_folder(self._stack.settings), self._stack.settings.state / "logs"]
-        return {f"{folder.name}, disk": _size_mb(folder) for folder in folders}
+        files = sum(len(files) for _, _, files in os.walk(data / "flink"))
+        return {f"{folder.name}, disk": _size_mb(folder) for folder in folders} | {"flink, files": files}
 
     def table(self) -> Table:
-        """Medians of the first, the middle and the last third of the time, in MB."""
-        table = Table("MB", "first third", "middle", "last third")
+        """Medians of the first, the middle and the last third of the time, in MB or files."""
+        table = Table("MB, files", "first third", "middle", "last third")
         third = len(self._samples) // 3
         parts = [self._samples[n * third : (n + 1) * third] for n in range(3)]
         for name in sorted({name for sample in self._samples for name in sample}):
