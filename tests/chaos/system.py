@@ -63,23 +63,26 @@ class Injector:
         with self._report.open("w") as file:
             self.process = subprocess.Popen(command, env=stack.environment, cwd=PROJECT, stderr=file)
 
-    def acknowledged(self) -> int:
-        """Its first so many records were acknowledged at least, as it has reported."""
-        reported = re.findall(r"acknowledged ([\d,]+)", self._report.read_text())
-        return int(reported[-1].replace(",", "")) if reported else 0
-
     def end(self) -> None:
         """Let it send what is pending, and report. Raises AssertionError when not all was acknowledged."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(timeout=120) == 0, self._report.read_text()[-2000:]
 
     def sent(self) -> Counter[bytes]:
-        """What was acknowledged, but for its times."""
-        return self._first(self.acknowledged())
+        """What it had sent when it last reported, but for its times."""
+        return self._first(self._reported("sent"))
+
+    def pending(self) -> int:
+        """How many of these were not acknowledged then."""
+        return self._reported("sent") - self._reported("acknowledged")
 
     def may_have_sent(self) -> Counter[bytes]:
-        """The same, with what it can have sent after its last report."""
-        return self._first(self.acknowledged() + self._rate * REPORT_SECONDS)
+        """What it had sent, and can have sent since, if it was killed."""
+        return self._first(self._reported("sent") + self._rate * REPORT_SECONDS)
+
+    def _reported(self, what: str) -> int:
+        reported = re.findall(rf"{what} ([\d,]+)", self._report.read_text())
+        return int(reported[-1].replace(",", "")) if reported else 0
 
     def _first(self, count: int) -> Counter[bytes]:
         given = parse(self._options)
@@ -157,10 +160,9 @@ class System:
         last.end()
         held = self.stack.records()
         there, sent = Counter(_timeless(record.value or b"") for record in held), last.sent()
-        earlier = there - sent
-        unknown = earlier - sum((each.may_have_sent() for each in killed), Counter())
-        lost = (sent - there).total() + max(0, sum(each.acknowledged() for each in killed) - earlier.total())
-        assert not lost and not unknown, f"lost: {lost}, twice: {unknown.total()} of {len(held)}"
+        unknown = there - sum((each.may_have_sent() for each in killed), sent)
+        lost = (sum((each.sent() for each in killed), sent) - there).total() - sum(each.pending() for each in killed)
+        assert lost <= 0 and not unknown, f"lost: {lost}, twice: {unknown.total()} of {len(held)}"
         totals = oracle.totals(oracle.accepted(held))
         eventually(lambda: self._expect(totals))
         assert not self.reader.found
