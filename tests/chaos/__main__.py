@@ -23,7 +23,7 @@ from compose import postgres
 from jobs import job
 from settings import settings
 from tests.chaos import logs, system
-from tests.chaos.resources import Resources
+from tests.chaos.resources import Resources, grown
 from tests.chaos.system import (
     SERVICES,
     STARTED,
@@ -69,7 +69,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=2000, help="events per second (default %(default)s)")
     parser.add_argument("--sink", choices=("postgres", "kafka"), default="postgres")
     parser.add_argument("--only", default="", help="only faults with this in their name")
-    parser.add_argument("--no-faults", action="store_true", help="load alone: what memory and disk do")
+    parser.add_argument("--no-faults", action="store_true", help="load alone: memory and disk must come to rest")
     return parser.parse_args()
 
 
@@ -128,6 +128,7 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
                     print(problems[-1], flush=True)
                 loud.append((began, time.time() + REST_SECONDS))
         resources.stop()
+        problems += grown(resources.thirds()) if options.no_faults else []
         try:
             made.expect_nothing_lost()
         except AssertionError as error:

@@ -16,6 +16,11 @@ from tests.chaos.system import SERVICES
 from tests.conftest import Stack
 
 SAMPLE_SECONDS = 15
+# More than this from the middle third of the time to the last is growth. Not where retention is what ends it, after
+# days: of the topic, and of rejected messages.
+GROWTH, SLACK = 1.2, 32
+KEPT_FOR_DAYS = ("kafka, disk", "postgres-")
+Thirds = dict[str, list[float | None]]
 
 
 class Resources:
@@ -60,11 +65,25 @@ class Resources:
     def table(self) -> Table:
         """Medians of the first, the middle and the last third of the time, in MB or files."""
         table = Table("MB, files", "first third", "middle", "last third")
+        for name, medians in self.thirds().items():
+            table.add_row(name, *("–" if each is None else f"{each:,.0f}" for each in medians))
+        return table
+
+    def thirds(self) -> Thirds:
+        """The same by name, None where there was nothing."""
         third = len(self._samples) // 3
         parts = [self._samples[n * third : (n + 1) * third] for n in range(3)]
-        for name in sorted({name for sample in self._samples for name in sample}):
-            table.add_row(name, *(_median([each[name] for each in part if name in each]) for part in parts))
-        return table
+        names = sorted({name for sample in self._samples for name in sample})
+        return {name: [_median([each[name] for each in part if name in each]) for part in parts] for name in names}
+
+
+def grown(thirds: Thirds) -> list[str]:
+    """What has not come to rest, a line each."""
+    return [
+        f"{name} grows: {last:,.0f} in the last third of the time, {middle:,.0f} in the middle"
+        for name, (_, middle, last) in thirds.items()
+        if not name.startswith(KEPT_FOR_DAYS) and (last or 0) > (middle or 0) * GROWTH + SLACK
+    ]
 
 
 def _memory_mb(pid: int) -> float:
@@ -86,5 +105,5 @@ def _size_mb(folder: Path) -> float:
     return blocks * 512 / 2**20
 
 
-def _median(values: list[float]) -> str:
-    return f"{sorted(values)[len(values) // 2]:,.0f}" if values else "–"
+def _median(values: list[float]) -> float | None:
+    return sorted(values)[len(values) // 2] if values else None
