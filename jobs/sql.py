@@ -37,6 +37,9 @@ BOARD_ROWS = 5_000  # the same for boards: at most what changes within sink_flus
 # what is kept and comes back, once more after a recovery, does so out of sight.
 SPARE_PLACES = 20
 
+# Added to offsets, so that all have 19 digits and sort as texts do.
+FIRST_OFFSET = 10**18
+
 # What only grows while a season lasts, by table, in the order of significance.
 GROWING = {
     "top_teams": ("total_score", "reached_at"),
@@ -56,8 +59,19 @@ KEPT_MILLIS = {
 # JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
 BLANKS = r"U&'\0020\0009\000A\000D'"
 
-# Where a message says when it happened, as nearly all do.
-PLAIN_TIME = r'"event_time_millis"\s*:\s*"?(\d{1,15})"?\s*[,}]'
+# An event as injectors write it: these fields in this order, whole numbers, texts without escapes, so that each stands
+# in a place between quotes that is always the same. Only single characters are repeated: a pattern that repeats a group
+# calls itself for each time, and a message that is long enough would overflow the stack.
+_TEXT = r'"[^"\\\x00-\x1f]*"'
+_SCORE, _MILLIS = r"(?:0|[1-9]\d{0,8})", r"[1-9]\d{12}"
+USUAL_EVENT = (
+    rf'^\{{"event_id": ?{_TEXT}, ?"user_id": ?{_TEXT}, ?"user_name": ?{_TEXT}, ?"team_id": ?{_TEXT}'
+    rf', ?"team_name": ?{_TEXT}, ?"score": ?{_SCORE}, ?"event_time_millis": ?{_MILLIS}, ?"event_type": ?{_TEXT}\}}\z'
+)
+# What ends with the 13 digits of the time: in one object that ends with its time and its type, and as nearly all others
+# write it. Patterns that begin with plain characters are found fast.
+LAST_TIME = rf'"event_time_millis"(?<!\\"event_time_millis"): ?{_MILLIS}(?=, ?"event_type": ?"[^"\\]*"\}}\z)'
+PLAIN_TIME = r'"event_time_millis"\s*:\s*"?\d{13}(?=["\s,}])'
 
 # (length, first start after 1970-01-01T00:00Z) in milliseconds. 1970 began on a
 # Thursday, so the first week from a Monday starts four days in.
@@ -109,10 +123,11 @@ def sources(settings: Settings, group: str) -> list[str]:
             "sources/messages.sql",
             topic=settings.topic,
             group=group,
+            last_time=LAST_TIME,
             plain_time=PLAIN_TIME,
             kafka_options=broker.table_options(settings),
         ),
-        read("sources/read_events.sql", max_late_millis=millis, blanks=BLANKS),
+        read("sources/read_events.sql", max_late_millis=millis, blanks=BLANKS, usual_event=USUAL_EVENT),
         read("sources/valid_events.sql", season_start=season_start(settings.season)),
         read("sources/accepted_events.sql")
         if settings.deduplicate_minutes
@@ -130,6 +145,8 @@ def metric(name: str, settings: Settings) -> str:
         topic=settings.topic,
         places=settings.board_size + SPARE_PLACES,
         streak_slide_seconds=settings.streak_slide_seconds,
+        earlier_seconds=60 - settings.streak_slide_seconds,
+        first_offset=FIRST_OFFSET,
     )
 
 

@@ -25,6 +25,7 @@ def messages(now: int) -> Iterator[bytes | None]:
         yield _json({key: value for key, value in next(events).items() if key != name})
         for value in [*VALUES, *values]:
             yield _json(next(events) | {name: value})
+            yield _as_the_injector_writes(next(events) | {name: value})
     for offset in (0, HOUR, -DAY + HOUR, -DAY - HOUR, 30_000, 90_000, 400 * DAY, -400 * DAY):
         yield _json(next(events) | {"event_time_millis": now + offset})
     for time in (now // 1000, now * 1000, now + 0.5, str(now), 4_102_444_800_000, 10**30):
@@ -64,3 +65,7 @@ def _event(number: int, now: int) -> dict:
 
 def _json(event: dict) -> bytes:
     return json.dumps(event).encode()
+
+
+def _as_the_injector_writes(event: dict) -> bytes:
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()

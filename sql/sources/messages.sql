@@ -3,8 +3,10 @@
 --
 -- event_at is the effective time: the earlier of the event's own time and its
 -- record's, so a clock ahead of the broker's moves nothing. A message without
--- a time of its own is of 1970, and rejected later. The brackets make two
--- documents in one message an error, where JSON_VALUE would read the first.
+-- a time of its own is of 1970, and rejected later. Of one object that ends
+-- with its time and its type, as injectors write it, the end alone tells the
+-- time. In others JSON_VALUE finds it, and the brackets make two documents in
+-- one message an error, where it would read the first.
 --
 -- The watermark allows an event 5 s to arrive, and a clock 60 s of error: a
 -- partition of nothing but garbage, or of a producer whose clock is far behind,
@@ -26,7 +28,11 @@ CREATE TEMPORARY TABLE messages (
     event_at AS TO_TIMESTAMP_LTZ(
         COALESCE(
             LEAST(
-                CAST(TRY_CAST(JSON_VALUE('[' || message || ']', '$$[0].event_time_millis') AS DOUBLE) AS BIGINT),
+                CASE
+                    WHEN REGEXP(message, '${last_time}')
+                    THEN CAST(RIGHT(REGEXP_SUBSTR(message, '${last_time}'), 13) AS BIGINT)
+                    ELSE CAST(TRY_CAST(JSON_VALUE('[' || message || ']', '$$[0].event_time_millis') AS DOUBLE) AS BIGINT)
+                END,
                 EXTRACT(EPOCH FROM recorded_at) * 1000
                     + EXTRACT(MILLISECOND FROM recorded_at)
             ),
@@ -36,11 +42,11 @@ CREATE TEMPORARY TABLE messages (
     ),
     WATERMARK FOR event_at AS CASE
         WHEN ABS(
-            EXTRACT(EPOCH FROM recorded_at) * 1000 - CAST(REGEXP_EXTRACT(message, '${plain_time}', 1) AS BIGINT)
+            EXTRACT(EPOCH FROM recorded_at) * 1000 - CAST(RIGHT(REGEXP_SUBSTR(message, '${plain_time}'), 13) AS BIGINT)
         ) <= 60000
         THEN TO_TIMESTAMP_LTZ(
             LEAST(
-                CAST(REGEXP_EXTRACT(message, '${plain_time}', 1) AS BIGINT),
+                CAST(RIGHT(REGEXP_SUBSTR(message, '${plain_time}'), 13) AS BIGINT),
                 EXTRACT(EPOCH FROM recorded_at) * 1000
                     + EXTRACT(MILLISECOND FROM recorded_at)
             ) - 5000,

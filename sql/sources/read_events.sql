@@ -4,28 +4,37 @@
 -- One decision serves the boards and the list of rejects. Flink's JSON format
 -- cannot make it: it takes two documents in one message, an array, or a byte
 -- order mark before an event for an event. Here, step by step,
---   canonical  is the seven fields as compact JSON with sorted keys, types
---              kept. The values put before the message's own fields stand for
---              missing ones (of repeated keys the last counts); the brackets
---              around it make trailing text an error, and so NULL;
---   is_plain   says that it holds texts and whole numbers as it should, none
---              of them escaped: hardly any message is otherwise;
---   parts      is what stands between the quotes of a plain one, in places
+--   is_usual   says that it is an event just as injectors write it: hardly any
+--              message is otherwise;
+--   parts      is what stands between the quotes of a usual one, in places
 --              that are always the same;
---   fields     is the seven as texts of one that is not, at three times the
---              cost;
+--   canonical  is the seven fields of any other as compact JSON with sorted
+--              keys, types kept. The values put before the message's own
+--              fields stand for missing ones (of repeated keys the last
+--              counts); the brackets around it make trailing text an error,
+--              and so NULL;
+--   fields     is these seven as texts;
 --   then each field is read by its type, and checked.
 -- `RAND() >= 0` is always true. The planner copies an expression to every
--- place of use, except a random one: each step is computed once.
+-- place of use, except a random one: each step is computed once, and the list
+-- of parts, which each step that hands it on copies, is read in one.
 --
 -- An id or a name may also be a number (42 is '42') or true or false, not an
 -- array or an object; an optional field counts when it is a string. A number
 -- may stand in quotes.
 CREATE TEMPORARY VIEW read_events AS
-WITH canonical_messages AS (
+WITH told_messages AS (
     SELECT
         *,
-        CASE WHEN RAND() >= 0 THEN JSON_QUERY(
+        -- What is not UTF-8 becomes U+FFFD when it is read as a text.
+        (RAND() >= 0 AND REGEXP(message, '${usual_event}')
+            AND SPLIT_INDEX(message, U&'\FFFD', 1) IS NULL) IS TRUE AS is_usual
+    FROM messages
+),
+canonical_messages AS (
+    SELECT
+        *,
+        CASE WHEN RAND() >= 0 AND NOT is_usual THEN JSON_QUERY(
             '[{"event_id":"","event_time_millis":null,"score":null,'
                 || '"team_id":null,"team_name":null,"user_id":null,'
                 || '"user_name":"",'
@@ -33,47 +42,39 @@ WITH canonical_messages AS (
             '$$[*]["event_id","event_time_millis","score","team_id","team_name","user_id","user_name"]'
             WITH UNCONDITIONAL ARRAY WRAPPER
         ) END AS canonical
-    FROM messages
-),
-sorted_messages AS (
-    SELECT
-        *,
-        -- A brace at the end and nowhere else: one object.
-        RAND() >= 0 AND REGEXP(
-            message, '^[ \t\n\r]*\{[^}]*\}[ \t\n\r]*$$'
-        ) AS is_flat,
-        (RAND() >= 0 AND REGEXP(
-            canonical,
-            '^\[\[\{"event_id":"[^"\\]*","event_time_millis":\d+,"score":\d+,'
-                || '"team_id":"[^"\\]*","team_name":"[^"\\]*",'
-                || '"user_id":"[^"\\]*","user_name":"[^"\\]*"\}\]\]$$'
-        )) IS TRUE AS is_plain
-    FROM canonical_messages
+    FROM told_messages
 ),
 listed_fields AS (
     SELECT
         *,
-        CASE WHEN RAND() >= 0 AND is_plain
-            THEN SPLIT(canonical, '"') END AS parts,
-        CASE WHEN RAND() >= 0 AND NOT is_plain
+        CASE WHEN RAND() >= 0 AND is_usual
+            THEN SPLIT(message, '"') END AS parts,
+        CASE WHEN RAND() >= 0 AND NOT is_usual
             THEN JSON_QUERY(canonical, '$$[0][*].*' RETURNING ARRAY<STRING>)
         END AS fields
-    FROM sorted_messages
+    FROM canonical_messages
 ),
 named_fields AS (
     SELECT
         *,
-        CASE WHEN is_plain THEN parts[4]
+        CASE WHEN RAND() < 0 THEN NULL
+            WHEN is_usual THEN parts[4]
             WHEN canonical LIKE '[[{"event_id":"%' THEN fields[1] END
             AS event_id_text,
-        CASE WHEN is_plain THEN REGEXP_EXTRACT(parts[7], '\d+') ELSE fields[2] END
+        CASE WHEN RAND() < 0 THEN NULL
+            WHEN is_usual THEN BTRIM(parts[25], ':, ') ELSE fields[2] END
             AS event_time_text,
-        CASE WHEN is_plain THEN REGEXP_EXTRACT(parts[9], '\d+') ELSE fields[3] END
+        CASE WHEN RAND() < 0 THEN NULL
+            WHEN is_usual THEN BTRIM(parts[23], ':, ') ELSE fields[3] END
             AS score_text,
-        CASE WHEN is_plain THEN parts[12] ELSE fields[4] END AS team_id,
-        CASE WHEN is_plain THEN parts[16] ELSE fields[5] END AS team_name,
-        CASE WHEN is_plain THEN parts[20] ELSE fields[6] END AS user_id,
-        CASE WHEN is_plain THEN parts[24]
+        CASE WHEN RAND() < 0 THEN NULL
+            WHEN is_usual THEN parts[16] ELSE fields[4] END AS team_id,
+        CASE WHEN RAND() < 0 THEN NULL
+            WHEN is_usual THEN parts[20] ELSE fields[5] END AS team_name,
+        CASE WHEN RAND() < 0 THEN NULL
+            WHEN is_usual THEN parts[8] ELSE fields[6] END AS user_id,
+        CASE WHEN RAND() < 0 THEN NULL
+            WHEN is_usual THEN parts[12]
             WHEN canonical LIKE '%"}]]' THEN fields[7] END AS user_name_text
     FROM listed_fields
 ),
@@ -83,20 +84,22 @@ typed_fields AS (
         NULLIF(event_id_text, '') AS event_id,
         NULLIF(user_name_text, '') AS user_name,
         CASE WHEN RAND() >= 0
-            AND (is_plain OR BTRIM(event_time_text, '0123456789.eE+-') = '')
+            AND (is_usual OR BTRIM(event_time_text, '0123456789.eE+-') = '')
             THEN TRY_CAST(event_time_text AS DOUBLE) END AS event_time_millis,
         CASE WHEN RAND() >= 0
-            AND (is_plain OR BTRIM(score_text, '0123456789.eE+-') = '')
+            AND (is_usual OR BTRIM(score_text, '0123456789.eE+-') = '')
             THEN TRY_CAST(score_text AS DOUBLE) END AS score,
         EXTRACT(EPOCH FROM recorded_at) * 1000
             + EXTRACT(MILLISECOND FROM recorded_at) AS recorded_millis,
-        -- One that is not flat must be one object both in an array, which
-        -- refuses `{}, "x": {}`, and in an object, which refuses `{}, {}` and
-        -- `{}] …`.
-        is_flat OR LTRIM(message, ${blanks}) LIKE '{%'
+        -- A brace at the end and nowhere else, or one object both in an array,
+        -- which refuses `{}, "x": {}`, and in an object, which refuses
+        -- `{}, {}` and `{}] …`.
+        is_usual OR (canonical IS NOT NULL AND (
+            REGEXP(message, '^[ \t\n\r]*\{[^}]*\}[ \t\n\r]*$$')
+            OR LTRIM(message, ${blanks}) LIKE '{%'
             AND JSON_VALUE('[' || message || ']', '$$.length()') = '1'
             AND JSON_EXISTS('{"message":' || message || '}', '$$.message')
-            AS is_one_object
+        )) IS TRUE AS is_one_object
     FROM named_fields
 )
 SELECT
@@ -114,9 +117,9 @@ SELECT
     CAST(LEAST(event_time_millis, recorded_millis) AS BIGINT) AS event_millis,
     CASE
         WHEN message IS NULL OR message = '' THEN 'empty message'
-        WHEN canonical IS NULL AND REGEXP(message, '^\s*[{]\s*[}]\s*$$')
+        WHEN NOT is_one_object AND REGEXP(message, '^\s*[{]\s*[}]\s*$$')
             THEN 'user_id missing'
-        WHEN canonical IS NULL OR NOT is_one_object THEN 'not one JSON object'
+        WHEN NOT is_one_object THEN 'not one JSON object'
         WHEN user_id IS NULL THEN 'user_id missing'
         WHEN (user_id LIKE '{%' OR user_id LIKE '[%') AND (
             canonical LIKE '%"user_id":{%' OR canonical LIKE '%"user_id":[%'
@@ -149,7 +152,7 @@ SELECT
         WHEN event_time_millis < recorded_millis - ${max_late_millis}
             THEN 'event_time_millis too old'
         -- The escape is cheap to look for, and hardly ever there.
-        WHEN canonical LIKE '%\u0000%' AND POSITION(
+        WHEN (canonical LIKE '%\u0000%') IS TRUE AND POSITION(
             U&'\0000' IN CONCAT_WS('', user_id, user_name, team_id, team_name)
         ) > 0 THEN 'U+0000 in a text'
     END AS reason
