@@ -5,63 +5,124 @@
 -- Ties: more events in the long window, then user_id.
 --
 -- Short is the 10 s before the window's end, long the 60 s before it: long
--- enough to be a form, short enough to be a streak. The six short windows
--- whose ends differ by whole tens of seconds make the long one. 3 events are
--- the fewest that are a streak rather than a lucky shot.
+-- enough to be a form, short enough to be a streak. 3 events are the fewest
+-- that are a streak rather than a lucky shot. Step by step,
+--   slices         are what each player did from one window's end to the next;
+--   short_windows  are made of slices;
+--   history        is the slices of a player and, among them, a question at
+--                  the end of each short window that may be a streak;
+--   long_windows   answers each question with the slices of the last 60 s.
+-- Whoever has fewer than 3 events in a short window asks no question: that is
+-- nearly everybody, and looking back is what costs most.
 --
 -- window_rows says how many streaks the window has, so that readers can wait
 -- for the last row. Names are carried behind their record's offset of 19
 -- digits, so that the greatest is the latest (a player keeps to a partition).
-WITH short_windows AS (
+-- `RAND() < 0` is never true: it keeps columns that one use of a step does not
+-- need, or the planner would compute the step once more for another use.
+WITH slices AS (
     SELECT
-        window_end AS short_end,
-        window_time AS short_time,
+        window_time AS slice_time,
         user_id,
-        MAX(CONCAT(LPAD(CAST(`offset` AS STRING), 19, '0'), user_name))
+        MAX(CONCAT(CAST(${first_offset} + `offset` AS STRING), user_name))
             AS user_name,
-        MAX(CONCAT(LPAD(CAST(`offset` AS STRING), 19, '0'), team_name))
+        MAX(CONCAT(CAST(${first_offset} + `offset` AS STRING), team_name))
             AS team_name,
-        SUM(score) AS short_score,
-        COUNT(*) AS short_events
-    FROM TABLE(HOP(
+        SUM(score) AS score,
+        COUNT(*) AS events
+    FROM TABLE(TUMBLE(
         TABLE accepted_events,
         DESCRIPTOR(event_at),
+        INTERVAL '${streak_slide_seconds}' SECOND
+    ))
+    GROUP BY window_start, window_end, window_time, user_id
+),
+short_windows AS (
+    SELECT
+        window_time AS short_time,
+        user_id,
+        MAX(user_name) AS user_name,
+        MAX(team_name) AS team_name,
+        SUM(score) AS short_score,
+        SUM(events) AS short_events
+    FROM TABLE(HOP(
+        TABLE slices,
+        DESCRIPTOR(slice_time),
         INTERVAL '${streak_slide_seconds}' SECOND,
         INTERVAL '10' SECOND
     ))
     GROUP BY window_start, window_end, window_time, user_id
 ),
-both_windows AS (
+history AS (
+    SELECT
+        slice_time AS at_end,
+        user_id,
+        score,
+        events,
+        CASE WHEN RAND() < 0 THEN user_name END AS user_name,
+        CASE WHEN RAND() < 0 THEN team_name END AS team_name,
+        CAST(NULL AS DOUBLE) AS short_score,
+        CAST(NULL AS BIGINT) AS short_events
+    FROM slices
+    UNION ALL
+    SELECT
+        short_time AS at_end,
+        user_id,
+        CAST(0 AS DOUBLE) AS score,
+        CAST(0 AS BIGINT) AS events,
+        user_name,
+        team_name,
+        short_score,
+        short_events
+    FROM short_windows
+    WHERE short_events >= 3
+),
+long_windows AS (
     SELECT
         *,
-        SUM(short_score) OVER long_window AS long_score,
-        SUM(short_events) OVER long_window AS long_events
-    FROM short_windows
+        SUM(score) OVER long_window AS long_score,
+        SUM(events) OVER long_window AS long_events
+    FROM history
     WINDOW long_window AS (
-        PARTITION BY user_id, MOD(EXTRACT(SECOND FROM short_end), 10)
-        ORDER BY short_time
-        RANGE BETWEEN INTERVAL '50' SECOND PRECEDING AND CURRENT ROW
+        PARTITION BY user_id
+        ORDER BY at_end
+        RANGE BETWEEN INTERVAL '${earlier_seconds}' SECOND PRECEDING
+            AND CURRENT ROW
     )
 ),
-forms AS (
+streaks AS (
     SELECT
-        *,
+        at_end,
+        user_id,
+        user_name,
+        team_name,
+        short_events,
+        long_events,
         short_score / short_events AS short_term_average,
         long_score / long_events AS long_term_average,
-        (short_score / short_events) / (long_score / long_events) AS hotness,
-        short_events >= 3 AND long_score > 0 AS is_streak
-    FROM TABLE(TUMBLE(
-        TABLE both_windows,
-        DESCRIPTOR(short_time),
-        INTERVAL '${streak_slide_seconds}' SECOND
-    ))
+        (short_score / short_events) / (long_score / long_events) AS hotness
+    FROM long_windows
+    WHERE short_events IS NOT NULL AND long_score > 0
+),
+-- One row for each streak, and for each player of a window: it may have none.
+played AS (
+    SELECT at_end, 1 AS streaks
+    FROM streaks
+    UNION ALL
+    SELECT short_time AS at_end, 0 AS streaks
+    FROM short_windows
+    WHERE
+        RAND() >= 0
+        OR COALESCE(user_name, team_name, CAST(short_score + short_events AS STRING))
+            IS NULL
 ),
 windows AS (
-    SELECT
-        window_start,
-        window_end,
-        COUNT(*) FILTER (WHERE is_streak) AS streaks
-    FROM forms
+    SELECT window_start, window_end, SUM(streaks) AS streaks
+    FROM TABLE(TUMBLE(
+        TABLE played,
+        DESCRIPTOR(at_end),
+        INTERVAL '${streak_slide_seconds}' SECOND
+    ))
     GROUP BY window_start, window_end
 ),
 board AS (
@@ -73,8 +134,11 @@ board AS (
                 PARTITION BY window_start, window_end
                 ORDER BY hotness DESC, long_events DESC, user_id
             ) AS place
-        FROM forms
-        WHERE is_streak
+        FROM TABLE(TUMBLE(
+            TABLE streaks,
+            DESCRIPTOR(at_end),
+            INTERVAL '${streak_slide_seconds}' SECOND
+        ))
     )
     WHERE place <= ${places}
 )
@@ -88,7 +152,7 @@ SELECT
     board.short_events AS short_term_events,
     board.long_events AS long_term_events,
     board.hotness,
-    LEAST(windows.streaks, ${places}) AS window_rows
+    LEAST(CAST(windows.streaks AS BIGINT), ${places}) AS window_rows
 FROM windows
 LEFT JOIN board
     ON windows.window_start = board.window_start

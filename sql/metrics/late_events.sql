@@ -1,8 +1,8 @@
 -- How many events came too late for a hot streak?
 -- Grain: one row per season.
 --
--- An event behind the watermark is left out of the windows that have ended.
--- Totals count it all the same.
+-- An event behind the watermark is left out of the hot streaks when its slice
+-- has ended. Totals count it all the same.
 SELECT
     season_start,
     COUNT(*) AS events

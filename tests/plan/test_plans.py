@@ -40,6 +40,12 @@ def test_hot_streaks_are_ranked_window_by_window(plans):
     assert "GlobalWindowAggregate(" in plans["hot_streaks"]
 
 
+def test_slices_and_short_windows_are_made_once(plans):
+    """And the windows with the number of their streaks: three in all."""
+    assert plans["hot_streaks"].count("GlobalWindowAggregate(") == 3
+    assert plans["hot_streaks"].count("OverAggregate(") == 1
+
+
 def test_the_mvp_join_holds_one_row_a_side(plans):
     assert "leftInputSpec=[JoinKeyContainsUniqueKey]" in plans["team_mvps"]
     assert "rightInputSpec=[JoinKeyContainsUniqueKey]" in plans["team_mvps"]
