@@ -27,7 +27,7 @@ PARTS = {
     "event ids": ("Deduplicate",),
     "totals": ("GroupAggregate",),
     "ranks, MVPs' join": ("Rank", "Join"),
-    "hot streaks": ("GlobalWindow", "LocalWindow", "OverAggregate", "Window"),
+    "hot streaks": ("GlobalWindow", "LocalWindow", "OverAggregate", "Window", "Calc"),  # Calc after their union
     "RocksDB's own": ("rocksdb:", "AsyncOperations"),
     "garbage": ("GC Thread", "G1 "),
     "compiling": ("C1 ", "C2 "),

@@ -18,8 +18,9 @@
 -- window_rows says how many streaks the window has, so that readers can wait
 -- for the last row. Names are carried behind their record's offset of 19
 -- digits, so that the greatest is the latest (a player keeps to a partition).
--- `RAND() < 0` is never true: it keeps columns that one use of a step does not
--- need, or the planner would compute the step once more for another use.
+-- `RAND() < 0` is never true and `RAND() >= 0` always: conditions with them
+-- keep columns that one use of a step does not need, or the planner would
+-- compute the step once more for another use.
 WITH slices AS (
     SELECT
         window_time AS slice_time,
@@ -113,8 +114,9 @@ played AS (
     FROM short_windows
     WHERE
         RAND() >= 0
-        OR COALESCE(user_name, team_name, CAST(short_score + short_events AS STRING))
-            IS NULL
+        OR COALESCE(
+            user_name, team_name, CAST(short_score + short_events AS STRING)
+        ) IS NULL
 ),
 windows AS (
     SELECT window_start, window_end, SUM(streaks) AS streaks
