@@ -37,9 +37,6 @@ BOARD_ROWS = 5_000  # the same for boards: at most what changes within sink_flus
 # what is kept and comes back, once more after a recovery, does so out of sight.
 SPARE_PLACES = 20
 
-# Added to offsets, so that all have 19 digits and sort as texts do.
-FIRST_OFFSET = 10**18
-
 # What only grows while a season lasts, by table, in the order of significance.
 GROWING = {
     "top_teams": ("total_score", "reached_at"),
@@ -146,7 +143,6 @@ def metric(name: str, settings: Settings) -> str:
         places=settings.board_size + SPARE_PLACES,
         streak_slide_seconds=settings.streak_slide_seconds,
         earlier_seconds=60 - settings.streak_slide_seconds,
-        first_offset=FIRST_OFFSET,
     )
 
 

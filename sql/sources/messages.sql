@@ -12,7 +12,7 @@
 -- partition of nothing but garbage, or of a producer whose clock is far behind,
 -- would otherwise hold back the windows of all. It takes the time by a pattern
 -- rather than parse each message twice more: one that writes it otherwise than
--- as a whole number, or hides its name in escapes, counts as if without.
+-- in 13 digits, or hides its name in escapes, counts as if without.
 --
 -- Partitions are read in small turns. In a backlog, the turns of the other
 -- three would otherwise last so long that a partition passes for a silent one,
