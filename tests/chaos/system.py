@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from compose import postgres, services
+from compose.status import STALE_SECONDS
 from dashboard import boards
 from dashboard.boards import BoardsUnavailable
 from generator.__main__ import parse
@@ -30,7 +31,7 @@ from generator.game import League
 from jobs import job, sql
 from settings import PROJECT
 from tests import oracle
-from tests.conftest import Stack, eventually
+from tests.conftest import FIRST, Stack, eventually
 from tests.invariants import Reader
 
 BACK_SECONDS = 60
@@ -44,7 +45,7 @@ REPORT_SECONDS = 60  # at most, from one report of an injector to its next
 
 @dataclass(frozen=True)
 class Recovery:
-    """How long the board that waited longest stood still after a fault, and when all jobs had checkpoints again."""
+    """How long the board that waited longest stood still after a fault, and when all was healthy again."""
 
     standstill_seconds: float
     healthy_seconds: float
@@ -59,7 +60,7 @@ class Injector:
     def __init__(self, stack: Stack, folder: Path, rate_per_second: int, seed: int) -> None:
         self._rate, self._report = rate_per_second, folder / f"injector-{seed}.log"
         self._options = ["--rate", str(rate_per_second), "--seed", str(seed), *FAULTS_OF_THE_GAME]
-        command = [sys.executable, "-m", "generator", *self._options]
+        command = [*FIRST, sys.executable, "-m", "generator", *self._options]
         with self._report.open("w") as file:
             self.process = subprocess.Popen(command, env=stack.environment, cwd=PROJECT, stderr=file)
 
@@ -118,9 +119,11 @@ class System:
         print(f"{self.sink}: {name}: {found}", flush=True)
 
     def await_recovery(self, last: dict[str, float], since: float) -> Recovery:
-        """Wait until every job has completed a checkpoint since then (epoch seconds), and every board has moved again.
+        """Wait until every board has moved since then (epoch seconds), and all is healthy.
 
-        Raises AssertionError when a board stands still for BACK_SECONDS, or a job completes none in HEALTHY_SECONDS.
+        Healthy is when every job has completed a checkpoint and the boards have caught up with the game: the next
+        fault is to befall a system at work, not one that is still busy with the last. Raises AssertionError when a
+        board stands still for BACK_SECONDS, or all is not healthy in HEALTHY_SECONDS.
         """
         moved_at = dict.fromkeys(last, since)
         standstill, healthy_at = 0.0, None
@@ -129,10 +132,11 @@ class System:
             standstill = max(standstill, *(at - moved for moved in moved_at.values()))
             standing = [name for name, moved in moved_at.items() if at - moved > BACK_SECONDS]
             assert not standing, f"{', '.join(standing)} stood still for {BACK_SECONDS} s"
-            assert healthy_at or at - since < HEALTHY_SECONDS, f"no checkpoint of every job within {HEALTHY_SECONDS} s"
+            assert healthy_at or at - since < HEALTHY_SECONDS, f"checkpoints or boards not new in {HEALTHY_SECONDS} s"
             moved_at |= {name: at for name in last if now[name] > last[name]}
             last = now
-            healthy_at = healthy_at or (at if self._has_checkpoints(since) else None)
+            is_fresh = all(now[name] > at - STALE_SECONDS for name in boards.FRESH)
+            healthy_at = healthy_at or (at if is_fresh and self._has_checkpoints(since) else None)
             time.sleep(LOOK_SECONDS)
         return Recovery(standstill, healthy_at - since)
 

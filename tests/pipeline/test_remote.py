@@ -29,7 +29,7 @@ from jobs import job
 from settings import PREFIX, Settings
 from tests import bounded, oracle
 from tests.conftest import Stack, eventually, free_ports
-from tests.pipeline.test_security import everything, files, is_open, shown
+from tests.pipeline.test_security import contents, everything, is_open, shown
 
 PASSWORDS = {"SCRAM-SHA-512": "scram-4f1d9c0b7e", "PLAIN": 'plain "quoted" \\4f1d9c0b7e'}
 BROKER = """
@@ -186,7 +186,7 @@ def test_the_pipeline_runs_through_tls_and_a_login(remote, sink, mechanism):
     eventually(check)
     assert [path for path, text in everything(stack.settings) if shown(text, [PASSWORDS[mechanism]])] == []
     secret = PASSWORDS[mechanism][-10:]
-    holding = [file for file in files(stack.settings.state) if shown(file.read_text("latin-1"), [secret])]
+    holding = [file for file, content in contents(stack.settings.state) if shown(content.decode("latin-1"), [secret])]
     assert [file.name for file in holding] == ["kafka_login.properties"]
     assert not is_open(holding[0], stack.settings.state)
 
