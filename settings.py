@@ -41,7 +41,7 @@ class Settings:
     deduplicate_minutes: int = _setting(10, "an event_id seen again within this time counts once; 0 = off")
     streak_slide_seconds: int = _setting(2, "how often hot streaks are computed; must divide 10")
 
-    silent_partition_seconds: int = _setting(10, "after this long a silent partition holds back no window")
+    silent_partition_seconds: int = _setting(30, "after this long a silent partition holds back no window")
 
     topic: str = _setting("user-score", "the Kafka topic of the score events")
     topic_partitions: int = _setting(4, "partitions of that topic when it is created")

@@ -16,7 +16,8 @@
 --
 -- Partitions are read in small turns. In a backlog, the turns of the other
 -- three would otherwise last so long that a partition passes for a silent one,
--- and its events for late ones.
+-- and its events for late ones. A turn lasts longest when a job has just
+-- started: `silent_partition_seconds` allows for a slow machine.
 --
 -- The group is for compose.lag, which looks at the offsets that a job commits
 -- to it with each checkpoint. The job itself never starts from them.
