@@ -19,7 +19,7 @@ from compose import postgres
 from dashboard import boards
 from jobs import job, sql
 from settings import Settings
-from tests.conftest import Stack
+from tests.conftest import DEADLINE_SECONDS, Stack
 from tests.invariants import Reader
 from tests.oracle import Record
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pyflink.table import TableEnvironment
 
 PARTITIONS = 4
-DEADLINE_SECONDS = 180
 Row = dict[str, object]
 
 

@@ -40,11 +40,11 @@ class Stack:
     settings: Settings
     environment: dict[str, str]
 
-    def run(self, *words: str, timeout: int = 180, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `python -m <words>`; a failure shows what it printed."""
         command = [sys.executable, "-m", *words]
         done = subprocess.run(
-            command, env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=timeout
+            command, env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=DEADLINE_SECONDS
         )
         assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done

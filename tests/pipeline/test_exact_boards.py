@@ -20,7 +20,7 @@ from compose import postgres, topics
 from dashboard import boards, players
 from jobs import job, sql
 from tests import hostile, oracle
-from tests.conftest import Stack, eventually
+from tests.conftest import DEADLINE_SECONDS, Stack, eventually
 from tests.invariants import Reader
 from tests.oracle import Event, Record
 
@@ -47,7 +47,7 @@ def playing(stack: Stack, events: int, seed: int, *more: str) -> Iterator[None]:
     options = ["--seed", str(seed), "--rate", str(RATE_PER_SECOND), "--count", str(events), *FAULTS, *more]
     injector = stack.begin("generator", *options)
     yield
-    assert injector.wait(timeout=300) == 0
+    assert injector.wait(timeout=DEADLINE_SECONDS) == 0
 
 
 def await_records(stack: Stack, count: int) -> None:
