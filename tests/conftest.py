@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import DEVNULL
 
-import psycopg2
 import pytest
 import requests
 from kafka import KafkaConsumer, TopicPartition
@@ -90,9 +89,7 @@ class Stack:
 def eventually(check: Callable[[], None]) -> None:
     """Repeat the check until it holds; the last failure is raised when it does not in time."""
     for attempt in Retrying(
-        retry=retry_if_exception_type(
-            (AssertionError, BoardsUnavailable, psycopg2.OperationalError, requests.RequestException)
-        ),
+        retry=retry_if_exception_type((AssertionError, BoardsUnavailable, requests.RequestException)),
         wait=wait_fixed(0.5),
         stop=stop_after_delay(DEADLINE_SECONDS),
         reraise=True,
