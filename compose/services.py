@@ -86,7 +86,8 @@ def _java(settings: Settings, library: str, heap_mb: int, main: str, *arguments:
     log = f"-Dlog4j2.configurationFile={conf}/log4j2.properties"
     classpath = f"{settings.state}/jars/{library}/*"
     java = str(java_home() / "bin" / "java")
-    return [java, f"-Xmx{heap_mb}m", log, "-cp", classpath, main, *arguments]
+    # A heap that may grow does so after hours of load, and looks like a leak.
+    return [java, f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", log, "-cp", classpath, main, *arguments]
 
 
 def _zookeeper(settings: Settings) -> Service:
