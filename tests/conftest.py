@@ -135,7 +135,7 @@ def environment_for(state: Path) -> dict[str, str]:
     chosen = {
         "state_folder": state,
         "flink_taskmanager_memory_mb": 4096,  # ten minutes of event ids at the tests' rates
-        "checkpoint_seconds": 2,
+        "checkpoint_seconds": 5,
         **ports,
     }
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
