@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import DEVNULL
+from typing import IO
 
 import pytest
 import requests
@@ -53,10 +54,10 @@ class Stack:
         own = {PREFIX + name.upper(): str(value) for name, value in settings.items()}
         return Stack(replace(self.settings, **settings), self.environment | own)
 
-    def begin(self, *words: str) -> subprocess.Popen:
-        """Start `python -m <words>` in the background, before all others; what it prints does not matter."""
+    def begin(self, *words: str, stderr: IO | int = DEVNULL) -> subprocess.Popen:
+        """Start `python -m <words>` in the background, before all others; what it says is lost, or in `stderr`."""
         command = [*FIRST, sys.executable, "-m", *words]
-        return subprocess.Popen(command, env=self.environment, cwd=PROJECT, stdout=DEVNULL, stderr=DEVNULL)
+        return subprocess.Popen(command, env=self.environment, cwd=PROJECT, stdout=DEVNULL, stderr=stderr)
 
     def kill(self, service: str) -> None:
         """Let a service die as by kill -9; the supervisor starts it again."""

@@ -7,8 +7,6 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 import xmlrpc.client
 from collections import Counter, defaultdict
@@ -28,9 +26,8 @@ from generator.__main__ import parse
 from generator.events import records
 from generator.game import League
 from jobs import job, sql
-from settings import PROJECT
 from tests import oracle
-from tests.conftest import FIRST, Stack, eventually
+from tests.conftest import Stack, eventually
 from tests.invariants import Reader
 
 BACK_SECONDS = 60
@@ -59,9 +56,8 @@ class Injector:
     def __init__(self, stack: Stack, folder: Path, rate_per_second: int, seed: int) -> None:
         self._rate, self._report = rate_per_second, folder / f"injector-{seed}.log"
         self._options = ["--rate", str(rate_per_second), "--seed", str(seed), *FAULTS_OF_THE_GAME]
-        command = [*FIRST, sys.executable, "-m", "generator", *self._options]
         with self._report.open("w") as file:
-            self.process = subprocess.Popen(command, env=stack.environment, cwd=PROJECT, stderr=file)
+            self.process = stack.begin("generator", *self._options, stderr=file)
 
     def end(self) -> None:
         """Let it send what is pending, and report. Raises AssertionError when not all was acknowledged."""
