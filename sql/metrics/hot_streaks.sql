@@ -16,9 +16,8 @@
 -- nearly everybody, and looking back is what costs most.
 --
 -- window_rows says how many streaks the window has, so that readers can wait
--- for the last row. Names are carried behind their record's offset, made 19
--- digits long by 10^18, so that the greatest is the latest (a player keeps to a
--- partition).
+-- for the last row. Names are carried behind their arrival, so that the
+-- greatest is the latest.
 -- `RAND() < 0` is never true and `RAND() >= 0` always: conditions with them
 -- keep columns that one use of a step does not need, or the planner would
 -- compute the step once more for another use.
@@ -26,12 +25,8 @@ WITH slices AS (
     SELECT
         window_time AS slice_time,
         user_id,
-        MAX(CONCAT(
-            CAST(1000000000000000000 + `offset` AS STRING), user_name
-        )) AS user_name,
-        MAX(CONCAT(
-            CAST(1000000000000000000 + `offset` AS STRING), team_name
-        )) AS team_name,
+        MAX(CONCAT(arrival, user_name)) AS user_name,
+        MAX(CONCAT(arrival, team_name)) AS team_name,
         SUM(score) AS score,
         COUNT(*) AS events
     FROM TABLE(TUMBLE(

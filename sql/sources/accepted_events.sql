@@ -17,7 +17,7 @@ SELECT
     event_at,
     event_millis,
     season_start,
-    `offset`
+    arrival
 FROM (
     SELECT
         *,
@@ -34,6 +34,7 @@ WHERE
     copy = 1
     AND (
         RAND() >= 0
-        OR COALESCE(user_id, user_name, team_name, CAST(event_millis AS STRING))
-            IS NULL
+        OR COALESCE(
+            user_id, user_name, team_name, arrival, CAST(event_millis AS STRING)
+        ) IS NULL
     )

@@ -8,7 +8,7 @@ SELECT
     season_start,
     team_id,
     user_id,
-    LAST_VALUE(user_name) AS user_name,
+    SUBSTRING(MAX(CONCAT(arrival, user_name)) FROM 20) AS user_name,
     SUM(score) FILTER (WHERE score >= 0) AS player_total,
     COUNT(*) AS events
 FROM accepted_events

@@ -7,9 +7,9 @@ CREATE TEMPORARY VIEW summed_players AS
 SELECT
     season_start,
     user_id,
-    LAST_VALUE(user_name) AS user_name,
-    LAST_VALUE(team_id) AS team_id,
-    LAST_VALUE(team_name) AS team_name,
+    SUBSTRING(MAX(CONCAT(arrival, user_name)) FROM 20) AS user_name,
+    SUBSTRING(MAX(CONCAT(arrival, team_id)) FROM 20) AS team_id,
+    SUBSTRING(MAX(CONCAT(arrival, team_name)) FROM 20) AS team_name,
     SUM(score) FILTER (WHERE score >= 0) AS total_score,
     MAX(event_millis) AS reached_at
 FROM accepted_events

@@ -7,7 +7,7 @@ CREATE TEMPORARY VIEW summed_teams AS
 SELECT
     season_start,
     team_id,
-    LAST_VALUE(team_name) AS team_name,
+    SUBSTRING(MAX(CONCAT(arrival, team_name)) FROM 20) AS team_name,
     SUM(score) FILTER (WHERE score >= 0) AS total_score,
     MAX(event_millis) AS reached_at
 FROM accepted_events

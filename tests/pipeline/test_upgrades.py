@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 
 import pytest
+from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from jobs import checkpoints, job, savepoints
@@ -31,8 +34,21 @@ def upgraded(stack: Stack) -> Stack:
                 assert f"{ALL}: suspended" in stack.run("jobs", "--suspend").stdout
                 resumed = stack.changed(parallelism=parallelism).run("jobs")
                 assert f"{ALL}: goes on from its savepoint" in resumed.stdout
+                rename(stack, f"at {parallelism}")
     assert not reader.found
     return stack
+
+
+def rename(stack: Stack, players: str) -> None:
+    """These players change their names and their teams with each event, much faster than tasks keep in step."""
+    producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
+    now = int(time.time() * 1000)
+    for number in range(4_000):
+        user, team = f"{players}-{number % 10}", f"refuge-{number % 3}"
+        event = {"event_id": f"{now}-{number}", "user_id": user, "user_name": f"Name {number}", "score": 1}
+        event |= {"team_id": team, "team_name": team.title(), "event_time_millis": now}
+        producer.send(stack.settings.topic, key=user.encode(), value=json.dumps(event).encode())
+    producer.close()
 
 
 def test_totals_are_exact_whatever_the_parallelism_was(upgraded):
@@ -91,7 +107,7 @@ def test_new_partitions_are_read_from_their_first_record(upgraded):
     admin.close()
     grown = upgraded.changed(topic_partitions=MORE_PARTITIONS)
     with playing(grown, EVENTS, 3, *FEW):
-        pass
+        rename(grown, "at 2")  # most of them are in another partition now
     records = grown.records()
     assert {record.partition for record in records} == set(range(MORE_PARTITIONS))
     totals = oracle.totals(oracle.accepted(records))
