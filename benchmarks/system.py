@@ -235,7 +235,7 @@ def create_topic(settings: Settings, keeps_times: bool) -> None:
 
     In one that keeps times, a record's timestamp is the sender's: what was recorded live then is filled in at once.
     """
-    admin = KafkaAdminClient(**broker.connection(settings))
+    admin = broker.client(KafkaAdminClient, settings)
     kind = "CreateTime" if keeps_times else "LogAppendTime"
     configs = {"message.timestamp.type": kind, "retention.ms": "-1"}
     asked = {settings.topic: {"num_partitions": settings.topic_partitions, "configs": configs}}
@@ -245,14 +245,14 @@ def create_topic(settings: Settings, keeps_times: bool) -> None:
 
 def delete_topic(settings: Settings) -> None:
     """Delete the topic of the score events."""
-    admin = KafkaAdminClient(**broker.connection(settings))
+    admin = broker.client(KafkaAdminClient, settings)
     admin.delete_topics([settings.topic])
     admin.close()
 
 
 def ends(settings: Settings) -> dict[int, int]:
     """The end offset of each partition of the topic."""
-    consumer = KafkaConsumer(**broker.connection(settings), enable_auto_commit=False)
+    consumer = broker.client(KafkaConsumer, settings, enable_auto_commit=False)
     partitions = [TopicPartition(settings.topic, number) for number in range(settings.topic_partitions)]
     found = consumer.end_offsets(partitions)
     consumer.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from compose.errors import SetupError
 from compose.passwords import write_secret
@@ -15,6 +17,8 @@ ANSWER_SECONDS = 5  # after so long, a reader takes the broker for away
 
 # Flink's connector brings a Kafka client of its own, under a name of its own.
 COMMON = "org.apache.flink.kafka.shaded.org.apache.kafka.common"
+
+Client = TypeVar("Client", KafkaConsumer, KafkaProducer, KafkaAdminClient)
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -34,10 +38,31 @@ def connection(settings: Settings) -> dict[str, Any]:
     return made
 
 
+def client(kind: type[Client], settings: Settings, **options: Any) -> Client:
+    """A client of kafka-python. Raises KafkaError when no broker answers, and SetupError as `connection` does.
+
+    One that finds no broker leaves its thread and sockets behind, and whoever retries for hours would run out of them:
+    they are closed here.
+    """
+    opened = []
+
+    def open_network(**config: Any) -> Any:
+        opened.append(kind.DEFAULT_CONFIG["kafka_client"](**config))
+        return opened[0]
+
+    try:
+        return kind(**connection(settings) | options, kafka_client=open_network)
+    except KafkaError:
+        for network in opened:
+            network.close()
+        raise
+
+
 def reader(settings: Settings, **options: Any) -> KafkaConsumer:
     """A consumer that leaves no trace in the broker, and raises KafkaError rather than wait for long."""
-    return KafkaConsumer(
-        **connection(settings),
+    return client(
+        KafkaConsumer,
+        settings,
         request_timeout_ms=ANSWER_SECONDS * 1000,
         bootstrap_timeout_ms=ANSWER_SECONDS * 1000,
         enable_auto_commit=False,

@@ -189,7 +189,7 @@ def end(settings: Settings, topic: str) -> int:
 @contextmanager
 def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     options = {"bootstrap_timeout_ms": ANSWER_MILLIS, "request_timeout_ms": ANSWER_MILLIS}
-    with closing(KafkaAdminClient(**broker.connection(settings), **options)) as admin:
+    with closing(broker.client(KafkaAdminClient, settings, **options)) as admin:
         yield admin
 
 

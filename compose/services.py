@@ -106,7 +106,7 @@ def _kafka(settings: Settings) -> Service:
         "kafka",
         _java(settings, "kafka", settings.kafka_heap_mb, "kafka.Kafka", config),
         {"kafka_port": settings.kafka_port, "kafka_controller_port": settings.kafka_controller_port},
-        lambda: KafkaAdminClient(**broker.connection(settings), bootstrap_timeout_ms=2000).close(),
+        lambda: broker.client(KafkaAdminClient, settings, bootstrap_timeout_ms=2000).close(),
     )
 
 

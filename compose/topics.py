@@ -21,7 +21,7 @@ BANS = "bans"  # who is banned, for readers of the boards in Kafka
 def create(settings: Settings) -> None:
     """Create the topics that are not there yet. Raises SetupError when the broker does not let us in."""
     try:
-        admin = KafkaAdminClient(**broker.connection(settings), bootstrap_timeout_ms=CONNECT_MILLIS)
+        admin = broker.client(KafkaAdminClient, settings, bootstrap_timeout_ms=CONNECT_MILLIS)
     except KafkaTimeoutError:  # it names no cause
         raise SetupError(
             f"Kafka at {settings.brokers} does not answer within {CONNECT_MILLIS // 1000} s, or refuses the login, or "
@@ -76,7 +76,7 @@ def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
 
     Raises KafkaError when the broker does not take them.
     """
-    producer = KafkaProducer(**broker.connection(settings), acks="all")
+    producer = broker.client(KafkaProducer, settings, acks="all")
     try:
         gone = dict.fromkeys(_live_rows(settings, topic))
         sent = [producer.send(topic, key=key, value=value) for key, value in (gone | rows).items()]
@@ -87,7 +87,7 @@ def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
 
 
 def _live_rows(settings: Settings, topic: str) -> dict[bytes, bytes]:
-    consumer = KafkaConsumer(**broker.connection(settings), enable_auto_commit=False)
+    consumer = broker.client(KafkaConsumer, settings, enable_auto_commit=False)
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         consumer.assign(partitions)

@@ -140,8 +140,8 @@ class KafkaWriter:
         return True
 
     def _connect(self) -> KafkaProducer:
-        where = broker.connection(settings) | {"bootstrap_servers": self._brokers.split(",")}
-        producer = KafkaProducer(**where, **PRODUCER)
+        where = {"bootstrap_servers": self._brokers.split(",")}
+        producer = broker.client(KafkaProducer, settings, **where, **PRODUCER)
         try:
             producer.partitions_for(self._topic)
         except KafkaError as error:

@@ -80,7 +80,7 @@ class Stack:
             return sum(consumer.end_offsets(consumer.assignment()).values())
 
     def _consumer(self) -> KafkaConsumer:
-        made = KafkaConsumer(**broker.connection(self.settings), enable_auto_commit=False)
+        made = broker.client(KafkaConsumer, self.settings, enable_auto_commit=False)
         numbers = range(self.settings.topic_partitions)
         made.assign([TopicPartition(self.settings.topic, number) for number in numbers])
         made.seek_to_beginning()

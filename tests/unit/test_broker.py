@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import logging
+import socket
 import stat
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaTimeoutError
 
 from compose import broker, postgres
 from compose.errors import SetupError
@@ -83,3 +91,21 @@ def test_a_databases_tls_reaches_flink_too(tmp_path):
     access = postgres.flink_access(Settings(state_folder=str(tmp_path), postgres_url=url))
     assert access["jdbc_url"].startswith("jdbc:postgresql://db:5433/boards?")
     assert {"sslmode=verify-full", "sslrootcert=/of%20us/ca.pem"} <= set(access["jdbc_url"].split("&"))
+
+
+@pytest.mark.parametrize("kind", [KafkaConsumer, KafkaProducer, KafkaAdminClient])
+def test_a_client_that_finds_no_broker_leaves_nothing_behind(kind, caplog):
+    """The page and the monitor try again all day."""
+    caplog.set_level(logging.CRITICAL, "kafka")  # or the messages kept by pytest hold what they are of
+
+    def held() -> tuple[int, int]:
+        gc.collect()  # which closes the sockets of refused attempts
+        return threading.active_count(), psutil.Process().num_fds()
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and does not listen
+        settings = Settings(kafka_brokers=f"127.0.0.1:{silent.getsockname()[1]}")
+        before = held()
+        with pytest.raises(KafkaTimeoutError):
+            broker.client(kind, settings, bootstrap_timeout_ms=50)
+        assert held() == before
