@@ -213,13 +213,16 @@ class KafkaFold(Background):
             partitions = [TopicPartition(topic, 0) for topic in self._metrics]
             consumer.assign(partitions)
             consumer.seek_to_beginning()
+            # What was there at first makes it whole: later ends run ahead for as long as somebody writes.
+            first_ends = consumer.end_offsets(partitions)
+            self._heard(None)
             while self._is_wanted():
+                self._take(db, consumer.poll(timeout_ms=500, max_records=10_000))
+                is_whole = all(consumer.position(each) >= first_ends[each] for each in partitions)
+                self._heard(db if is_whole else None)
                 ends = consumer.end_offsets(partitions)  # raises when the broker is away; poll() would not
                 if any(consumer.position(each) > ends[each] for each in partitions):
                     raise LookupError("a topic was made anew")
-                self._take(db, consumer.poll(timeout_ms=500, max_records=10_000))
-                is_complete = all(consumer.position(each) >= ends[each] for each in partitions)
-                self._heard(db if is_complete else self._db)
 
     def _take(self, db: sqlite3.Connection, polled: dict[TopicPartition, list]) -> None:
         with self._changed:
@@ -228,9 +231,8 @@ class KafkaFold(Background):
 
     def _heard(self, db: sqlite3.Connection | None) -> None:
         with self._changed:
-            self._heard_at, self._db = time.monotonic(), db
+            self._heard_at, self._db, self._trouble = time.monotonic(), db, None
             if db:
-                self._trouble = None
                 self._changed.notify_all()
 
 

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compose import postgres
+from dashboard.boards import BoardsUnavailable
 from jobs import job
 from settings import settings
 from tests.chaos import logs, system
@@ -123,7 +124,7 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
                 began = time.time()
                 try:
                     made.survive(name, fault)
-                except AssertionError as error:
+                except (AssertionError, BoardsUnavailable) as error:
                     problems.append(f"{name}: {error}")
                     print(problems[-1], flush=True)
                 loud.append((began, time.time() + REST_SECONDS))
