@@ -14,6 +14,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError
+from kafka.record.util import crc32c_c
 
 from compose import broker, postgres
 from compose.errors import SetupError
@@ -109,3 +110,8 @@ def test_a_client_that_finds_no_broker_leaves_nothing_behind(kind, caplog):
         with pytest.raises(KafkaTimeoutError):
             broker.client(kind, settings, bootstrap_timeout_ms=50)
         assert held() == before
+
+
+def test_checksums_are_computed_natively():
+    """kafka-python falls back to Python, which takes a second for two megabytes."""
+    assert crc32c_c
