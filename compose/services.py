@@ -86,8 +86,9 @@ def _java(settings: Settings, library: str, heap_mb: int, main: str, *arguments:
     log = f"-Dlog4j2.configurationFile={conf}/log4j2.properties"
     classpath = f"{settings.state}/jars/{library}/*"
     java = str(java_home() / "bin" / "java")
-    # A heap that may grow does so after hours of load, and looks like a leak.
-    return [java, f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", log, "-cp", classpath, main, *arguments]
+    # A heap that grows, or is touched bit by bit, does so for hours of load, and looks like a leak.
+    heap = [f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", "-XX:+AlwaysPreTouch"]
+    return [java, *heap, log, "-cp", classpath, main, *arguments]
 
 
 def _zookeeper(settings: Settings) -> Service:
