@@ -217,12 +217,12 @@ class KafkaFold(Background):
             first_ends = consumer.end_offsets(partitions)
             self._heard(None)
             while self._is_wanted():
-                self._take(db, consumer.poll(timeout_ms=500, max_records=10_000))
-                is_whole = all(consumer.position(each) >= first_ends[each] for each in partitions)
-                self._heard(db if is_whole else None)
                 ends = consumer.end_offsets(partitions)  # raises when the broker is away; poll() would not
                 if any(consumer.position(each) > ends[each] for each in partitions):
                     raise LookupError("a topic was made anew")
+                self._take(db, consumer.poll(timeout_ms=500, max_records=10_000))
+                is_whole = all(consumer.position(each) >= first_ends[each] for each in partitions)
+                self._heard(db if is_whole else None)
 
     def _take(self, db: sqlite3.Connection, polled: dict[TopicPartition, list]) -> None:
         with self._changed:
