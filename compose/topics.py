@@ -55,7 +55,7 @@ def retention_millis(settings: Settings) -> int:
 
 
 def _board_config(name: str) -> dict[str, str]:
-    # Who opens the boards reads all that is there, 5,000 to 20,000 records a second: full segments alone are compacted.
+    # Who opens the boards reads all that is there, and only full segments are compacted.
     # A removed row's null must outlive a reader that is away for an hour.
     compacted = {"cleanup.policy": "compact", "delete.retention.ms": str(HOUR_MILLIS), "segment.ms": "60000"}
     if name not in sql.KEPT_MILLIS:
