@@ -40,11 +40,14 @@ def upgraded(stack: Stack) -> Stack:
 
 
 def rename(stack: Stack, players: str) -> None:
-    """These players change their names and their teams with each event, much faster than tasks keep in step."""
+    """These players change their names and their teams with each event, much faster than tasks keep in step.
+
+    They are enough to play in all partitions: one that lags behind the others holds back the last windows.
+    """
     producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
     now = int(time.time() * 1000)
     for number in range(4_000):
-        user, team = f"{players}-{number % 10}", f"refuge-{number % 3}"
+        user, team = f"{players}-{number % 40}", f"refuge-{number % 3}"
         event = {"event_id": f"{now}-{number}", "user_id": user, "user_name": f"Name {number}", "score": 1}
         event |= {"team_id": team, "team_name": team.title(), "event_time_millis": now}
         producer.send(stack.settings.topic, key=user.encode(), value=json.dumps(event).encode())
