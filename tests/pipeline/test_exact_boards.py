@@ -152,10 +152,12 @@ def expect_streaks(windows: dict[int, list[dict]], events: list[Event]) -> None:
     Older ones hold nothing but late events, of which the watermark lets in as many as come early enough.
     """
     newest = max(event.time for event in events)
-    last_minute = range((newest - 60_000) // SLIDE_MILLIS * SLIDE_MILLIS + SLIDE_MILLIS, newest, SLIDE_MILLIS)
-    passed = {window_end for window_end in last_minute if window_end < newest - WATERMARK_MILLIS - 2 * SLIDE_MILLIS}
-    assert any(windows.get(window_end) for window_end in last_minute)
-    for window_end in passed.union(windows).intersection(last_minute):
+    minute_ago = newest - 60_000
+    first = minute_ago // SLIDE_MILLIS * SLIDE_MILLIS + SLIDE_MILLIS
+    passed = range(first, newest - WATERMARK_MILLIS - 2 * SLIDE_MILLIS, SLIDE_MILLIS)
+    recent = {*passed, *(window_end for window_end in windows if window_end > minute_ago)}
+    assert any(windows.get(window_end) for window_end in recent)
+    for window_end in recent:
         expected = [
             {name: value for name, value in row.items() if name not in ("rank_number", "window_end")}
             for row in oracle.hot_streaks(events, window_end)
