@@ -56,14 +56,17 @@ KEPT_MILLIS = {
 # JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
 BLANKS = r"U&'\0020\0009\000A\000D'"
 
-# An event as injectors write it: these fields in this order, whole numbers, texts without escapes, so that each stands
-# in a place between quotes that is always the same. Only single characters are repeated: a pattern that repeats a group
-# calls itself for each time, and a message that is long enough would overflow the stack.
-_TEXT = r'"[^"\\\x00-\x1f]*"'
-_SCORE, _MILLIS = r"(?:0|[1-9]\d{0,8})", r"[1-9]\d{12}"
+# An event as injectors write it, within all limits but those of its time: these fields in this order, whole numbers,
+# texts without escapes, so that each stands in a place between quotes that is always the same. Only single characters
+# are repeated: a pattern that repeats a group calls itself for each time, and a message that is long enough would
+# overflow the stack. Java looks up a class of single characters in one step, and a range in another.
+_CHARACTER = r'[^"\\' + "".join(rf"\x{code:02x}" for code in range(32)) + "]"
+_TEXT, _NAME = f'"{_CHARACTER}*"', f'"{_CHARACTER}{{0,200}}"'
+_ID = f'"(?! *"){_CHARACTER}{{1,128}}"'
+_SCORE, _MILLIS = r"(?:0|[1-9]\d{0,5})", r"[1-9]\d{12}"
 USUAL_EVENT = (
-    rf'^\{{"event_id": ?{_TEXT}, ?"user_id": ?{_TEXT}, ?"user_name": ?{_TEXT}, ?"team_id": ?{_TEXT}'
-    rf', ?"team_name": ?{_TEXT}, ?"score": ?{_SCORE}, ?"event_time_millis": ?{_MILLIS}, ?"event_type": ?{_TEXT}\}}\z'
+    rf'^\{{"event_id": ?{_TEXT}, ?"user_id": ?{_ID}, ?"user_name": ?{_NAME}, ?"team_id": ?{_ID}'
+    rf', ?"team_name": ?{_NAME}, ?"score": ?{_SCORE}, ?"event_time_millis": ?{_MILLIS}, ?"event_type": ?{_TEXT}\}}\z'
 )
 # What ends with the 13 digits of the time: in one object that ends with its time and its type, and as nearly all others
 # write it. Patterns that begin with plain characters are found fast.

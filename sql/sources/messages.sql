@@ -10,9 +10,12 @@
 --
 -- The watermark allows an event 5 s to arrive, and a clock 60 s of error: a
 -- partition of nothing but garbage, or of a producer whose clock is far behind,
--- would otherwise hold back the windows of all. It takes the time by a pattern
--- rather than parse each message twice more: one that writes it otherwise than
--- in 13 digits, or hides its name in escapes, counts as if without.
+-- would otherwise hold back the windows of all. How far an event's time is
+-- outside the minute after its record's, at most another minute, is how far the
+-- watermark stays behind the record: none for a clock that is right or a little
+-- ahead. It takes the time by a pattern, and once, rather than parse each
+-- message twice more: one that writes it otherwise than in 13 digits, or hides
+-- its name in escapes, counts as if without.
 --
 -- Partitions are read in small turns. In a backlog, the turns of the other
 -- three would otherwise last so long that a partition passes for a silent one,
@@ -41,20 +44,24 @@ CREATE TEMPORARY TABLE messages (
         ),
         3
     ),
-    WATERMARK FOR event_at AS CASE
-        WHEN ABS(
-            EXTRACT(EPOCH FROM recorded_at) * 1000 - CAST(RIGHT(REGEXP_SUBSTR(message, '${plain_time}'), 13) AS BIGINT)
-        ) <= 60000
-        THEN TO_TIMESTAMP_LTZ(
+    recorded_millis AS EXTRACT(EPOCH FROM recorded_at) * 1000
+        + EXTRACT(MILLISECOND FROM recorded_at),
+    WATERMARK FOR event_at AS TO_TIMESTAMP_LTZ(
+        recorded_millis - 5000 - COALESCE(
             LEAST(
-                CAST(RIGHT(REGEXP_SUBSTR(message, '${plain_time}'), 13) AS BIGINT),
-                EXTRACT(EPOCH FROM recorded_at) * 1000
-                    + EXTRACT(MILLISECOND FROM recorded_at)
-            ) - 5000,
-            3
-        )
-        ELSE recorded_at - INTERVAL '65' SECOND
-    END
+                GREATEST(
+                    ABS(
+                        recorded_millis + 30000
+                            - CAST(RIGHT(REGEXP_SUBSTR(message, '${plain_time}'), 13) AS BIGINT)
+                    ) - 30000,
+                    0
+                ),
+                60000
+            ),
+            60000
+        ),
+        3
+    )
 ) WITH (
     'connector' = 'kafka',
     'topic' = '${topic}',

@@ -4,20 +4,21 @@
 -- One decision serves the boards and the list of rejects. Flink's JSON format
 -- cannot make it: it takes two documents in one message, an array, or a byte
 -- order mark before an event for an event. Here, step by step,
---   is_usual   says that it is an event just as injectors write it: hardly any
---              message is otherwise;
---   parts      is what stands between the quotes of a usual one, in places
---              that are always the same;
+--   is_usual   says that it is an event just as injectors write it, and within
+--              all limits but those of its time: hardly any message is
+--              otherwise;
 --   canonical  is the seven fields of any other as compact JSON with sorted
 --              keys, types kept. The values put before the message's own
 --              fields stand for missing ones (of repeated keys the last
 --              counts); the brackets around it make trailing text an error,
 --              and so NULL;
---   fields     is these seven as texts;
+--   parts      is these seven as texts, and of a usual one what stands between
+--              its quotes, in places that are always the same;
 --   then each field is read by its type, and checked.
 -- `RAND() >= 0` is always true. The planner copies an expression to every
--- place of use, except a random one: each step is computed once, and the list
--- of parts, which each step that hands it on copies, is read in one.
+-- place of use, and so a whole step, except where one of its columns is random
+-- and used more than once. A step hands on what the next one needs and no more:
+-- Flink copies texts and lists from step to step.
 --
 -- An id or a name may also be a number (42 is '42') or true or false, not an
 -- array or an object; an optional field counts when it is a string. A number
@@ -47,35 +48,34 @@ canonical_messages AS (
 listed_fields AS (
     SELECT
         *,
-        CASE WHEN RAND() >= 0 AND is_usual
-            THEN SPLIT(message, '"') END AS parts,
-        CASE WHEN RAND() >= 0 AND NOT is_usual
-            THEN JSON_QUERY(canonical, '$$[0][*].*' RETURNING ARRAY<STRING>)
-        END AS fields
+        CASE WHEN RAND() < 0 THEN NULL
+            WHEN is_usual THEN SPLIT(message, '"')
+            ELSE JSON_QUERY(canonical, '$$[0][*].*' RETURNING ARRAY<STRING>)
+        END AS parts
     FROM canonical_messages
 ),
 named_fields AS (
     SELECT
-        *,
-        CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN parts[4]
-            WHEN canonical LIKE '[[{"event_id":"%' THEN fields[1] END
+        message,
+        `partition`,
+        `offset`,
+        recorded_millis,
+        event_at,
+        is_usual,
+        canonical,
+        CASE WHEN is_usual THEN parts[4]
+            WHEN canonical LIKE '[[{"event_id":"%' THEN parts[1] END
             AS event_id_text,
         CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN BTRIM(parts[25], ':, ') ELSE fields[2] END
+            WHEN is_usual THEN BTRIM(parts[25], ':, ') ELSE parts[2] END
             AS event_time_text,
-        CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN BTRIM(parts[23], ':, ') ELSE fields[3] END
+        CASE WHEN is_usual THEN BTRIM(parts[23], ':, ') ELSE parts[3] END
             AS score_text,
-        CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN parts[16] ELSE fields[4] END AS team_id,
-        CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN parts[20] ELSE fields[5] END AS team_name,
-        CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN parts[8] ELSE fields[6] END AS user_id,
-        CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN parts[12]
-            WHEN canonical LIKE '%"}]]' THEN fields[7] END AS user_name_text
+        CASE WHEN is_usual THEN parts[16] ELSE parts[4] END AS team_id,
+        CASE WHEN is_usual THEN parts[20] ELSE parts[5] END AS team_name,
+        CASE WHEN is_usual THEN parts[8] ELSE parts[6] END AS user_id,
+        CASE WHEN is_usual THEN parts[12]
+            WHEN canonical LIKE '%"}]]' THEN parts[7] END AS user_name_text
     FROM listed_fields
 ),
 typed_fields AS (
@@ -86,11 +86,8 @@ typed_fields AS (
         CASE WHEN RAND() >= 0
             AND (is_usual OR BTRIM(event_time_text, '0123456789.eE+-') = '')
             THEN TRY_CAST(event_time_text AS DOUBLE) END AS event_time_millis,
-        CASE WHEN RAND() >= 0
-            AND (is_usual OR BTRIM(score_text, '0123456789.eE+-') = '')
+        CASE WHEN is_usual OR BTRIM(score_text, '0123456789.eE+-') = ''
             THEN TRY_CAST(score_text AS DOUBLE) END AS score,
-        EXTRACT(EPOCH FROM recorded_at) * 1000
-            + EXTRACT(MILLISECOND FROM recorded_at) AS recorded_millis,
         -- A brace at the end and nowhere else, or one object both in an array,
         -- which refuses `{}, "x": {}`, and in an object, which refuses
         -- `{}, {}` and `{}] …`.
@@ -116,6 +113,9 @@ SELECT
     score,
     CAST(LEAST(event_time_millis, recorded_millis) AS BIGINT) AS event_millis,
     CASE
+        WHEN is_usual AND event_time_millis BETWEEN
+            recorded_millis - ${max_late_millis} AND recorded_millis + 60000
+            THEN NULL
         WHEN message IS NULL OR message = '' THEN 'empty message'
         WHEN NOT is_one_object AND REGEXP(message, '^\s*[{]\s*[}]\s*$$')
             THEN 'user_id missing'

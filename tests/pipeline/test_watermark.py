@@ -45,6 +45,24 @@ def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack
         eventually(check)
 
 
+def test_a_clock_far_ahead_makes_nobody_late(stack: Stack):
+    """Events that take half a minute to come, in one partition with events of a clock ten minutes ahead."""
+    made = []
+    for at in range(60):
+        made.append(Message(PROMPT, START + at * SECOND, scored("ada", at, clock_behind_seconds=30)))
+        made.append(Message(PROMPT, START + at * SECOND, scored("bob", at, clock_behind_seconds=-600)))
+
+    def check() -> None:
+        rows = bounded.rows(settings)
+        assert rows["late_events"] == []
+        assert len(rows["rejected_events"]) == 60
+        window = [row for row in rows["hot_streaks"] if row["window_end"] == START + 20 * SECOND]
+        assert [(row["user_id"], row["long_term_events"]) for row in window] == [("ada", 50)]
+
+    with bounded.running(stack, made, silent_partition_seconds=1) as settings:
+        eventually(check)
+
+
 def test_events_behind_the_watermark_are_counted_and_still_score(stack: Stack):
     prompt = [Message(PROMPT, START + at * SECOND, scored("ada", at)) for at in range(60)]
     late = [Message(PROMPT, START + 60 * SECOND, scored("bob", 60, clock_behind_seconds=50)) for _ in range(10)]
