@@ -57,9 +57,9 @@ KEPT_MILLIS = {
 BLANKS = r"U&'\0020\0009\000A\000D'"
 
 # An event as injectors write it, within all limits but those of its time: these fields in this order, whole numbers,
-# texts without escapes, so that each stands in a place between quotes that is always the same. Only single characters
-# are repeated: a pattern that repeats a group calls itself for each time, and a message that is long enough would
-# overflow the stack. Java looks up a class of single characters in one step, and a range in another.
+# texts without escapes. Only single characters are repeated: a pattern that repeats a group calls itself for each time,
+# and a message that is long enough would overflow the stack. Java looks up a class of single characters in one step,
+# and a range in another.
 _CHARACTER = r'[^"\\' + "".join(rf"\x{code:02x}" for code in range(32)) + "]"
 _TEXT, _NAME = f'"{_CHARACTER}*"', f'"{_CHARACTER}{{0,200}}"'
 _ID = f'"(?! *"){_CHARACTER}{{1,128}}"'
@@ -68,6 +68,8 @@ USUAL_EVENT = (
     rf'^\{{"event_id": ?{_TEXT}, ?"user_id": ?{_ID}, ?"user_name": ?{_NAME}, ?"team_id": ?{_ID}'
     rf', ?"team_name": ?{_NAME}, ?"score": ?{_SCORE}, ?"event_time_millis": ?{_MILLIS}, ?"event_type": ?{_TEXT}\}}\z'
 )
+# The values of such an event, each by its colon: what is between quotes, or digits.
+USUAL_VALUE = r': ?"?((?<=")[^"]*|\d+)"?[,}]'
 # What ends with the 13 digits of the time: in one object that ends with its time and its type, and as nearly all others
 # write it. Patterns that begin with plain characters are found fast.
 LAST_TIME = rf'"event_time_millis"(?<!\\"event_time_millis"): ?{_MILLIS}(?=, ?"event_type": ?"[^"\\]*"\}}\z)'
@@ -127,7 +129,13 @@ def sources(settings: Settings, group: str) -> list[str]:
             plain_time=PLAIN_TIME,
             kafka_options=broker.table_options(settings),
         ),
-        read("sources/read_events.sql", max_late_millis=millis, blanks=BLANKS, usual_event=USUAL_EVENT),
+        read(
+            "sources/read_events.sql",
+            max_late_millis=millis,
+            blanks=BLANKS,
+            usual_event=USUAL_EVENT,
+            usual_value=USUAL_VALUE,
+        ),
         read("sources/valid_events.sql", season_start=season_start(settings.season)),
         read("sources/accepted_events.sql")
         if settings.deduplicate_minutes

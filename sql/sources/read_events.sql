@@ -12,8 +12,8 @@
 --              fields stand for missing ones (of repeated keys the last
 --              counts); the brackets around it make trailing text an error,
 --              and so NULL;
---   parts      is these seven as texts, and of a usual one what stands between
---              its quotes, in places that are always the same;
+--   parts      is these seven as texts, and of a usual one all eight as it has
+--              them;
 --   then each field is read by its type, and checked.
 -- `RAND() >= 0` is always true. The planner copies an expression to every
 -- place of use, and so a whole step, except where one of its columns is random
@@ -49,7 +49,7 @@ listed_fields AS (
     SELECT
         *,
         CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN SPLIT(message, '"')
+            WHEN is_usual THEN REGEXP_EXTRACT_ALL(message, '${usual_value}')
             ELSE JSON_QUERY(canonical, '$$[0][*].*' RETURNING ARRAY<STRING>)
         END AS parts
     FROM canonical_messages
@@ -63,18 +63,15 @@ named_fields AS (
         event_at,
         is_usual,
         canonical,
-        CASE WHEN is_usual THEN parts[4]
-            WHEN canonical LIKE '[[{"event_id":"%' THEN parts[1] END
-            AS event_id_text,
+        CASE WHEN is_usual OR canonical LIKE '[[{"event_id":"%'
+            THEN parts[1] END AS event_id_text,
         CASE WHEN RAND() < 0 THEN NULL
-            WHEN is_usual THEN BTRIM(parts[25], ':, ') ELSE parts[2] END
-            AS event_time_text,
-        CASE WHEN is_usual THEN BTRIM(parts[23], ':, ') ELSE parts[3] END
-            AS score_text,
-        CASE WHEN is_usual THEN parts[16] ELSE parts[4] END AS team_id,
-        CASE WHEN is_usual THEN parts[20] ELSE parts[5] END AS team_name,
-        CASE WHEN is_usual THEN parts[8] ELSE parts[6] END AS user_id,
-        CASE WHEN is_usual THEN parts[12]
+            WHEN is_usual THEN parts[7] ELSE parts[2] END AS event_time_text,
+        CASE WHEN is_usual THEN parts[6] ELSE parts[3] END AS score_text,
+        parts[4] AS team_id,
+        parts[5] AS team_name,
+        CASE WHEN is_usual THEN parts[2] ELSE parts[6] END AS user_id,
+        CASE WHEN is_usual THEN parts[3]
             WHEN canonical LIKE '%"}]]' THEN parts[7] END AS user_name_text
     FROM listed_fields
 ),
