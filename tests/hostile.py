@@ -10,8 +10,8 @@ LIMITS = {
     "user_id": ["x" * 128, "x" * 129, "é" * 128, "\U0001f600" * 128, "\U0001f600" * 129, "a\0b", "[1] Bob", "{curly}"],
     "user_name": ["n" * 200, "n" * 201, "a\0b", "[1]", '"quoted" \\ back', "\u202eright", "<script>", "n" * 10_000],
     "team_id": ["x" * 128, "x" * 129, "a\0b"],
-    "team_name": ["n" * 200, "n" * 201, "a\0b", "\\u0000", "name with } brace", "name with },{ braces"],
-    "event_id": ["a\0b"],
+    "team_name": ["n" * 200, "n" * 201, "a\0b", "\\u0000", "name with } brace", "name with },{ braces", ": 5, x: 7}"],
+    "event_id": ["a\0b", ": 7,"],
     "score": [1_000_000, 1_000_001, 1e2, 1e400, "1e2", "1.0", "12d", "0x10", "NaN", "1_000", 2**63, 10**40, "+5", "5."],
     "event_time_millis": [],
 }
