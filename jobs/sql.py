@@ -56,13 +56,15 @@ KEPT_MILLIS = {
 # JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
 BLANKS = r"U&'\0020\0009\000A\000D'"
 
+ID_LENGTH, NAME_LENGTH = 128, 200  # characters at most; more is rejected
+
 # An event as injectors write it, within all limits but those of its time: these fields in this order, whole numbers,
 # texts without escapes. Only single characters are repeated: a pattern that repeats a group calls itself for each time,
 # and a message that is long enough would overflow the stack. Java looks up a class of single characters in one step,
 # and a range in another.
 _CHARACTER = r'[^"\\' + "".join(rf"\x{code:02x}" for code in range(32)) + "]"
-_TEXT, _NAME = f'"{_CHARACTER}*"', f'"{_CHARACTER}{{0,200}}"'
-_ID = f'"(?! *"){_CHARACTER}{{1,128}}"'
+_TEXT, _NAME = f'"{_CHARACTER}*"', f'"{_CHARACTER}{{0,{NAME_LENGTH}}}"'
+_ID = f'"(?! *"){_CHARACTER}{{1,{ID_LENGTH}}}"'
 _SCORE, _MILLIS = r"(?:0|[1-9]\d{0,5})", r"[1-9]\d{12}"
 USUAL_EVENT = (
     rf'^\{{"event_id": ?{_TEXT}, ?"user_id": ?{_ID}, ?"user_name": ?{_NAME}, ?"team_id": ?{_ID}'
@@ -135,6 +137,8 @@ def sources(settings: Settings, group: str) -> list[str]:
             blanks=BLANKS,
             usual_event=USUAL_EVENT,
             usual_value=USUAL_VALUE,
+            id_length=ID_LENGTH,
+            name_length=NAME_LENGTH,
         ),
         read("sources/valid_events.sql", season_start=season_start(settings.season)),
         read("sources/accepted_events.sql")

@@ -17,8 +17,8 @@
 --   then each field is read by its type, and checked.
 -- `RAND() >= 0` is always true. The planner copies an expression to every
 -- place of use, and so a whole step, except where one of its columns is random
--- and used more than once. A step hands on what the next one needs and no more:
--- Flink copies texts and lists from step to step.
+-- and used more than once. The step that reads the parts does not hand them on:
+-- Flink would copy the list once more.
 --
 -- An id or a name may also be a number (42 is '42') or true or false, not an
 -- array or an object; an optional field counts when it is a string. A number
@@ -122,19 +122,19 @@ SELECT
             canonical LIKE '%"user_id":{%' OR canonical LIKE '%"user_id":[%'
         ) THEN 'user_id not a text'
         WHEN LTRIM(user_id, ${blanks}) = '' THEN 'user_id blank'
-        WHEN CHAR_LENGTH(user_id) > 128 THEN 'user_id too long'
+        WHEN CHAR_LENGTH(user_id) > ${id_length} THEN 'user_id too long'
         WHEN team_id IS NULL THEN 'team_id missing'
         WHEN (team_id LIKE '{%' OR team_id LIKE '[%') AND (
             canonical LIKE '%"team_id":{%' OR canonical LIKE '%"team_id":[%'
         ) THEN 'team_id not a text'
         WHEN LTRIM(team_id, ${blanks}) = '' THEN 'team_id blank'
-        WHEN CHAR_LENGTH(team_id) > 128 THEN 'team_id too long'
+        WHEN CHAR_LENGTH(team_id) > ${id_length} THEN 'team_id too long'
         WHEN team_name IS NULL THEN 'team_name missing'
         WHEN (team_name LIKE '{%' OR team_name LIKE '[%') AND (
             canonical LIKE '%"team_name":{%' OR canonical LIKE '%"team_name":[%'
         ) THEN 'team_name not a text'
-        WHEN CHAR_LENGTH(team_name) > 200 THEN 'team_name too long'
-        WHEN CHAR_LENGTH(user_name) > 200 THEN 'user_name too long'
+        WHEN CHAR_LENGTH(team_name) > ${name_length} THEN 'team_name too long'
+        WHEN CHAR_LENGTH(user_name) > ${name_length} THEN 'user_name too long'
         WHEN score_text IS NULL THEN 'score missing'
         WHEN score IS NULL OR score <> FLOOR(score)
             THEN 'score not a whole number'
