@@ -26,7 +26,7 @@ SELECT unnest(ARRAY['players', 'points']), unnest(ARRAY[COUNT(*), COALESCE(SUM(t
 FROM flink.player_totals WHERE season_start = (SELECT MAX(season_start) FROM flink.player_totals)
 """
 LATEST_WINDOW_QUERY = "SELECT 'latest', COALESCE(MAX(window_end), 0) FROM flink.hot_streaks"
-RANK_PARTS = 8  # of the first of two levels
+RANK_PARTS = 8
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,16 @@ def _windows(settings: Settings) -> dict[int, list[tuple]]:
     return found
 
 
-def two_levels(name: str, settings: Settings) -> str:
+def rank_in_parts(name: str, settings: Settings) -> str:
+    """The SELECT of the top players with a rank in each of some parts, which readers rank."""
+    return _ranked("in_parts", settings, parts=RANK_PARTS)
+
+
+def rank_in_two_levels(name: str, settings: Settings) -> str:
     """The SELECT of the top players with a rank in two levels."""
-    text = (PROJECT / "benchmarks" / f"two_level_{name}.sql").read_text()
-    return Template(text).substitute(places=settings.board_size + sql.SPARE_PLACES, parts=RANK_PARTS)
+    return _ranked("in_two_levels", settings, in_parts=rank_in_parts(name, settings))
+
+
+def _ranked(file: str, settings: Settings, **values: Any) -> str:
+    text = (PROJECT / "benchmarks" / "ranks" / f"{file}.sql").read_text()
+    return Template(text).substitute(places=settings.board_size + sql.SPARE_PLACES, **values)

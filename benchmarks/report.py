@@ -234,13 +234,18 @@ def _costs(cases: dict[str, list[Row]]) -> str:
     if "latency" in fits:
         each = fits["latency"]["cpu_per_million"]["all"]
         lines.append(
-            f"All boards live take {fits['latency']['cores_idle']:.2f} cores when nothing happens, and {each:.1f} CPU "
-            f"s for every million events: a million events a second would take about {each:,.0f} cores for Flink, "
-            "Kafka and PostgreSQL together."
+            f"All boards live, when all is compiled, take {fits['latency']['cores_idle']:.2f} cores at rest and "
+            f"{each:.1f} CPU s for every million events: a million events a second would take about {each:,.0f} cores "
+            "for Flink, Kafka and PostgreSQL together."
         )
     if "drain" in cases:
         row = cases["drain"][0]
         lines.append(f"Busiest in a drain: `{busiest(row)}`, {max(row['busy_percent'].values()):.0f} % of the time.")
+        rank = next(busy for chain, busy in row["busy_percent"].items() if "Sink: top_players" in chain)
+        lines.append(
+            f"The rank of all players, one task at any parallelism, was busy {rank:.0f} % of the time: with a core "
+            f"of its own it is full at {row['per_second'] / rank * 100:,.0f} events/s or more."
+        )
     for row in cases.get("ranks", []):
         cost = f", {row['cpu_per_million']['taskmanager']:.1f} CPU s per million" if "cpu_per_million" in row else ""
         given_up = ", given up" if "given_up_after_seconds" in row else ""
@@ -249,13 +254,18 @@ def _costs(cases: dict[str, list[Row]]) -> str:
 
 
 def _extras(cases: dict[str, list[Row]]) -> list[str]:
-    costs = {row["what"]: row["cpu_per_million"] for row in cases.get("boards", [])}
+    rows = {row["what"]: row for row in cases.get("boards", [])}
     boards = "all boards in one job"
-    if boards not in costs:
+    if boards not in rows:
         return []
+    flink = {
+        name: row["cpu_per_million"]["taskmanager"] - row["threads_per_million"]["compiling"]
+        for name, row in rows.items()
+    }
+    postgres = {name: row["cpu_per_million"]["postgres"] for name, row in rows.items()}
     return [
-        f"{what} cost {costs[more]['taskmanager'] - costs[less]['taskmanager']:.1f} CPU s per million more in the "
-        f"TaskManager, {costs[more]['postgres'] - costs[less]['postgres']:.1f} in PostgreSQL."
+        f"{what} cost {flink[more] - flink[less]:.1f} CPU s per million more in the TaskManager, but for compiling, "
+        f"{postgres[more] - postgres[less]:.1f} in PostgreSQL."
         for what, more, less in (
             ("De-duplication, where one event in 40 is sent twice,", boards, "the same, no de-duplication"),
             ("The list of rejects, where one message in 50 is broken,", boards, "the same, no rejects"),
