@@ -246,6 +246,7 @@ def boards(bench: Bench) -> list[Row]:
     rows.append(bench.drain("hot_streaks every 2 s", MANY, events, (("hot_streaks",),), streak_slide_seconds=2))
     # As many repetitions and broken messages as nobody hopes for.
     bad, remembered = World(repeated=40, corrupt=50), bench.settings.deduplicate_minutes
+    events *= 2  # small differences
     for what, left_out, minutes in (
         ("all boards in one job", sql.TOTALS, remembered),
         ("the same, no de-duplication", sql.TOTALS, 0),
