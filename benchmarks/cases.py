@@ -246,7 +246,10 @@ def boards(bench: Bench) -> list[Row]:
     rows.append(bench.drain("hot_streaks every 2 s", MANY, events, (("hot_streaks",),), streak_slide_seconds=2))
     # As many repetitions and broken messages as nobody hopes for.
     bad, remembered = World(repeated=40, corrupt=50), bench.settings.deduplicate_minutes
-    events *= 2  # small differences
+    changed = {"streak_slide_seconds": 5} | EVERYBODY
+    # Small differences: more events, after a drain that is not counted, since the first compiles what all share.
+    bench.drain("all boards in one job, not counted", bad, events, (sql.TABLES,), **changed)
+    events *= 2
     for what, left_out, minutes in (
         ("all boards in one job", sql.TOTALS, remembered),
         ("the same, no de-duplication", sql.TOTALS, 0),
@@ -254,8 +257,7 @@ def boards(bench: Bench) -> list[Row]:
         ("the same, everybody's totals too", (), remembered),
     ):
         tables = tuple(name for name in sql.TABLES if name not in left_out)
-        changed = {"streak_slide_seconds": 5, "deduplicate_minutes": minutes} | EVERYBODY
-        rows.append(bench.drain(what, bad, events, (tables,), **changed))
+        rows.append(bench.drain(what, bad, events, (tables,), deduplicate_minutes=minutes, **changed))
     return rows
 
 
