@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.table import Table
@@ -254,18 +256,16 @@ def _costs(cases: dict[str, list[Row]]) -> str:
 
 
 def _extras(cases: dict[str, list[Row]]) -> list[str]:
-    rows = {row["what"]: row for row in cases.get("boards", [])}
+    flink, postgres = defaultdict(list), defaultdict(list)
+    for row in cases.get("boards", []):
+        flink[row["what"]].append(row["cpu_per_million"]["taskmanager"] - row["threads_per_million"]["compiling"])
+        postgres[row["what"]].append(row["cpu_per_million"]["postgres"])
     boards = "all boards in one job"
-    if boards not in rows:
+    if boards not in flink:
         return []
-    flink = {
-        name: row["cpu_per_million"]["taskmanager"] - row["threads_per_million"]["compiling"]
-        for name, row in rows.items()
-    }
-    postgres = {name: row["cpu_per_million"]["postgres"] for name, row in rows.items()}
     return [
-        f"{what} cost {flink[more] - flink[less]:.1f} CPU s per million more in the TaskManager, but for compiling, "
-        f"{postgres[more] - postgres[less]:.1f} in PostgreSQL."
+        f"{what} cost {fmean(flink[more]) - fmean(flink[less]):.1f} CPU s per million more in the TaskManager, but for "
+        f"compiling, {fmean(postgres[more]) - fmean(postgres[less]):.1f} in PostgreSQL."
         for what, more, less in (
             ("De-duplication, where one event in 40 is sent twice,", boards, "the same, no de-duplication"),
             ("The list of rejects, where one message in 50 is broken,", boards, "the same, no rejects"),
