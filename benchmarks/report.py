@@ -75,6 +75,8 @@ def _flat(row: Row) -> dict[str, str]:
     for key, value in row.items():
         if key == "cpu_per_million":
             flat |= {f"CPU s/M {name}": f"{value[name]:.1f}" for name in value if name not in LEFT_OUT}
+        elif key == "peak_mb":
+            flat |= {f"peak MB {name}": f"{peak:,}" for name, peak in value.items() if name not in LEFT_OUT}
         elif key == "rows_per_event":
             flat["rows/event"] = f"{sum(value.values()):.3f}"
         elif key == "table_mb":
