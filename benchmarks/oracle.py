@@ -27,9 +27,11 @@ class Fold:
 
     players: list[str]
     teams: list[str]
+    texts: list[tuple[str | None, str]]  # the user_name and team_name of events, by number
     names: dict[str, tuple[str, str, str]]  # by user_id: user_name, team_id, team_name, the latest
     player: np.ndarray
     team: np.ndarray
+    text: np.ndarray
     score: np.ndarray
     time: np.ndarray
     rejected: int
@@ -78,10 +80,9 @@ class Part:
     def __init__(self, is_deduplicated: bool = True) -> None:
         self._is_deduplicated = is_deduplicated
         self._seen: set[str] = set()
-        self.users: dict[str, int] = {}
-        self.teams: dict[str, int] = {}
+        self.numbers: dict[str, dict] = {"user": {}, "team": {}, "text": {}}  # of what the columns of these names hold
         self.names: dict[str, tuple[str, str, str]] = {}
-        self.columns: dict[str, list | np.ndarray] = {"user": [], "team": [], "score": [], "time": []}
+        self.columns: dict[str, list | np.ndarray] = {name: [] for name in (*self.numbers, "score", "time")}
         self.rejected = self.repeated = 0
 
     def take(self, record: Record) -> None:
@@ -98,11 +99,11 @@ class Part:
             self._seen.add(event_id)
         known = self.names.get(user)
         self.names[user] = name or (known[0] if known else user), team, team_name
-        columns = self.columns
-        columns["user"].append(self.users.setdefault(user, len(self.users)))
-        columns["team"].append(self.teams.setdefault(team, len(self.teams)))
-        columns["score"].append(score)
-        columns["time"].append(time)
+        for column, value in (("user", user), ("team", team), ("text", (name, team_name))):
+            numbers = self.numbers[column]
+            self.columns[column].append(numbers.setdefault(value, len(numbers)))
+        self.columns["score"].append(score)
+        self.columns["time"].append(time)
 
     def packed(self) -> Part:
         """The same with arrays, and without what is not needed any more."""
@@ -113,24 +114,24 @@ class Part:
 
 def joined(parts: list[Part]) -> Fold:
     """The packed parts as one."""
-    players = sorted({user for part in parts for user in part.users})
-    teams = sorted({team for part in parts for team in part.teams})
+    players = sorted({user for part in parts for user in part.numbers["user"]})
+    teams = sorted({team for part in parts for team in part.numbers["team"]})
+    texts = list({text: None for part in parts for text in part.numbers["text"]})
     columns = {"score": [part.columns["score"] for part in parts], "time": [part.columns["time"] for part in parts]}
-    for name, all_ids in (("user", players), ("team", teams)):
-        place = {each: number for number, each in enumerate(all_ids)}
+    for name, listed in (("user", players), ("team", teams), ("text", texts)):
+        place = {each: number for number, each in enumerate(listed)}
         columns[name] = [
-            np.array([place[each] for each in (part.users if name == "user" else part.teams)], np.int32)[
-                part.columns[name]
-            ]
-            for part in parts
+            np.array([place[each] for each in part.numbers[name]], np.int32)[part.columns[name]] for part in parts
         ]
     whole = {name: np.concatenate(arrays) for name, arrays in columns.items()}
     return Fold(
         players,
         teams,
+        texts,
         {user: names for part in parts for user, names in part.names.items()},
         whole["user"],
         whole["team"],
+        whole["text"],
         whole["score"],
         whole["time"],
         sum(part.rejected for part in parts),
@@ -260,10 +261,8 @@ def hot_streaks(folded: Fold, window_end: int) -> list[dict]:
     chosen = hot[np.lexsort((hot, -long_events[hot], -hotness))][:PLACES]
     kept = np.isin(player, chosen)
     events = [
-        Event(None, user, name, team, team_name, int(points), int(at), int(at))
-        for user, points, at in zip(
-            (folded.players[number] for number in player[kept]), score[kept], time[kept], strict=True
-        )
-        for name, team, team_name in [folded.names[user]]
+        Event(None, folded.players[user], name, "", team_name, int(points), int(at), int(at))
+        for user, text, points, at in zip(player[kept], folded.text[inside][kept], score[kept], time[kept], strict=True)
+        for name, team_name in [folded.texts[text]]
     ]
     return oracle.hot_streaks(events, window_end)
