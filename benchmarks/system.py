@@ -317,8 +317,9 @@ def await_end(settings: Settings, job_id: str, deadline_seconds: float, progress
     while (found := job.rest(settings, "GET", f"/jobs/{job_id}"))["state"] not in job.ENDED:
         if time.monotonic() > deadline:
             read = records_read(settings, job_id)
-            job.cancel(settings, job_id)
-            raise TooSlow(f"'{found['name']}' had not read its topic after {deadline_seconds:.0f} s", read)
+            with suppress(job.JobError):  # it cannot be cancelled when it has just ended
+                job.cancel(settings, job_id)
+                raise TooSlow(f"'{found['name']}' had not read its topic after {deadline_seconds:.0f} s", read)
         progress(records_read(settings, job_id))
         time.sleep(0.5)
     if found["state"] != "FINISHED":
