@@ -27,6 +27,7 @@ FROM flink.player_totals WHERE season_start = (SELECT MAX(season_start) FROM fli
 """
 LATEST_WINDOW_QUERY = "SELECT 'latest', COALESCE(MAX(window_end), 0) FROM flink.hot_streaks"
 RANK_PARTS = 8
+METRIC = sql.metric  # the project's, also while a job is submitted with another
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def drain(
     topic: Topic,
     groups: tuple[tuple[str, ...], ...],
     progress: Callable[[float], None],
-    metric: Callable[[str, Settings], str] = sql.metric,
+    metric: Callable[[str, Settings], str] = METRIC,
     deadline_seconds: float = DEADLINE_SECONDS,
     **changed: Any,
 ) -> Result:
@@ -176,14 +177,10 @@ def _windows(settings: Settings) -> dict[int, list[tuple]]:
 
 def rank_in_parts(name: str, settings: Settings) -> str:
     """The SELECT of the top players with a rank in each of some parts, which readers rank."""
-    return _ranked("in_parts", settings, parts=RANK_PARTS)
+    text = (PROJECT / "benchmarks" / "rank_in_parts.sql").read_text()
+    return Template(text).substitute(places=settings.board_size + sql.SPARE_PLACES, parts=RANK_PARTS)
 
 
 def rank_in_two_levels(name: str, settings: Settings) -> str:
-    """The SELECT of the top players with a rank in two levels."""
-    return _ranked("in_two_levels", settings, in_parts=rank_in_parts(name, settings))
-
-
-def _ranked(file: str, settings: Settings, **values: Any) -> str:
-    text = (PROJECT / "benchmarks" / "ranks" / f"{file}.sql").read_text()
-    return Template(text).substitute(places=settings.board_size + sql.SPARE_PLACES, **values)
+    """The project's own SELECT of the top players, from the best of each part instead of all."""
+    return f"WITH summed_players AS (\n{rank_in_parts(name, settings)}\n)\n{METRIC(name, settings)}"

@@ -192,7 +192,7 @@ def _one(request: Request, settings: Settings, kind: str, find: Callable) -> dic
     _need_totals(settings)
     found = find(wanted, settings)
     if found is None:
-        raise Problem(404, f"No {kind} has the id {wanted[:128]!r} in the newest season.")
+        raise Problem(404, f"No {kind} has the id {wanted[: sql.ID_LENGTH]!r} in the newest season.")
     return asdict(found)
 
 

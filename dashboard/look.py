@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from jobs import sql
+
 STYLE = Path(__file__).with_name("style.css")
 NAME_LENGTH = 48
 SPARK_HEIGHT, SPARK_POINTS = 20, 60  # of a small chart, in its own units
@@ -48,6 +50,11 @@ def link(page: str, found_by: str, name: str | None) -> str:
     """The name of a player or team, which leads to its page; its id where there is no name."""
     shown = text(line(name) or found_by)
     return f'<a href="{page}?{urlencode({page: found_by})}" target="_self">{shown}</a>'
+
+
+def title(name: str | None, known_by: str) -> str:
+    """The heading of a page about one player or team: the name, or the id where there is none, and the id."""
+    return f"<h2>{text(name or known_by, sql.NAME_LENGTH)} <small>{text(known_by, sql.ID_LENGTH)}</small></h2>"
 
 
 def number(value: float | None, form: str = "{:,}") -> str:

@@ -22,6 +22,7 @@ from dashboard import database
 from dashboard.background import close_when_idle, is_recent
 from dashboard.boards import Boards, Row, utc_rows
 from dashboard.database import BoardsUnavailable, first_line
+from jobs.sql import ID_LENGTH
 from settings import Settings
 
 Found = TypeVar("Found")
@@ -187,7 +188,7 @@ def counts(settings: Settings) -> tuple[int | None, int | None]:
 
 
 def _is_id(text: str) -> bool:
-    return 0 < len(text) <= 128 and "\0" not in text
+    return 0 < len(text) <= ID_LENGTH and "\0" not in text
 
 
 def _share(part: int | None, whole: int | None) -> float | None:

@@ -11,10 +11,11 @@ from dashboard import look
 from dashboard.look import moment, text
 from jobs import moderation
 from jobs.moderation import ModerationError
+from jobs.sql import ID_LENGTH
 from settings import settings
 
 DECISIONS = {"ban": "Ban", "unban": "Unban"}
-ID_LENGTH, REASON_LENGTH = 128, 500
+REASON_LENGTH = 500
 SHOWN = 50
 
 

@@ -11,11 +11,11 @@ from dashboard.boards import Boards
 from dashboard.database import BoardsUnavailable
 from dashboard.look import duration, moment, number, text
 from dashboard.players import Player, Recent
+from jobs.sql import NAME_LENGTH
 from settings import settings
 
 REFRESH_SECONDS = 2
 NEIGHBOURS = 3
-NAME_LENGTH = 200
 ONLY_POSTGRES = (
     "The jobs write to Kafka, which holds the best only: nobody can be searched there, and the rank of the others, "
     "their neighbours, shares and bans are unknown. With the boards in PostgreSQL they are shown."
@@ -100,7 +100,7 @@ def _standing(player: Player) -> None:
     if player.banned_at:
         look.notice(f"Banned since {moment(player.banned_at)} UTC: {text(player.ban_reason, 500)}")
     look.show(
-        f"<h2>{text(player.user_name or player.user_id, NAME_LENGTH)} <small>{text(player.user_id, 128)}</small></h2>"
+        look.title(player.user_name, player.user_id)
         + look.facts(
             {
                 "Points": number(player.total_score),

@@ -9,6 +9,7 @@ from dashboard.boards import Boards
 from dashboard.database import BoardsUnavailable
 from dashboard.look import duration, moment, number, text
 from dashboard.players import Team
+from jobs.sql import ID_LENGTH
 from settings import settings
 
 REFRESH_SECONDS = 2
@@ -46,7 +47,7 @@ def _team(team_id: str, sink: str) -> None:
         return
     if team is None:
         where = "has scored in this season" if sink == "postgres" else "is on the board of the best"
-        look.notice(f"No team with the id {text(team_id, 128)} {where}.", "wait")
+        look.notice(f"No team with the id {text(team_id, ID_LENGTH)} {where}.", "wait")
         return
     if team.banned_at:
         look.notice(f"Banned since {moment(team.banned_at)} UTC: {text(team.ban_reason, 500)}")
@@ -81,7 +82,7 @@ def of_boards(team_id: str, boards: Boards | None) -> Team | None:
 def _standing(team: Team) -> None:
     mvp = team.mvp
     look.show(
-        f"<h2>{text(team.team_name or team.team_id, 200)} <small>{text(team.team_id, 128)}</small></h2>"
+        look.title(team.team_name, team.team_id)
         + look.facts(
             {
                 "Points": number(team.team_total),
