@@ -176,6 +176,9 @@ def create(settings: Settings) -> None:
         for name, columns in sql.GROWING.items():
             new, old = (", ".join(f"{row}.{column}" for column in columns) for row in ("NEW", "OLD"))
             cursor.execute(sql.read("postgres/never_back.sql", table=name, new=new, old=old))
+        for name in sql.BEST:
+            remove = sql.remove_beyond(name, "SELECT season_start FROM inserted", settings)
+            cursor.execute(sql.read("postgres/keep_best.sql", table=name, remove_beyond=remove, flink_role=FLINK))
         for name, (column, millis) in sql.kept_millis(settings).items():
             cursor.execute(sql.read("postgres/forget_old.sql", table=name, column=column, millis=millis))
         cursor.execute("CREATE INDEX IF NOT EXISTS rejected_events_by_age ON flink.rejected_events (rejected_at)")

@@ -16,6 +16,7 @@ from settings import Settings
 HOUR_MILLIS = 3_600_000
 CONNECT_MILLIS = 15_000
 BANS = "bans"  # who is banned, for readers of the boards in Kafka
+REMOVED = "removed"  # header of a null value that ends a row for good: its job begins anew
 
 
 def create(settings: Settings) -> None:
@@ -73,14 +74,17 @@ def clear(settings: Settings, names: list[str], since: int = 0) -> None:
 
 
 def replace(settings: Settings, topic: str, rows: dict[bytes, bytes]) -> None:
-    """Make these the rows of a compacted topic; others end by a null value, which readers understand.
+    """Make these the rows of a compacted topic; others end by a null value with the header REMOVED.
 
     Raises KafkaError when the broker does not take them.
     """
     producer = broker.client(KafkaProducer, settings, acks="all")
     try:
         gone = dict.fromkeys(_live_rows(settings, topic))
-        sent = [producer.send(topic, key=key, value=value) for key, value in (gone | rows).items()]
+        sent = [
+            producer.send(topic, key=key, value=value, headers=None if value else [(REMOVED, b"")])
+            for key, value in (gone | rows).items()
+        ]
         for each in sent:
             each.get(timeout=30)
     finally:

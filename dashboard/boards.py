@@ -6,7 +6,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typing import Any
 from kafka import TopicPartition
 
 from compose import broker
+from compose.topics import REMOVED
 from dashboard import database
 from dashboard.background import Background
 from dashboard.database import BoardsUnavailable, first_line
@@ -23,6 +24,7 @@ from jobs import sql
 from settings import Settings
 
 Row = dict[str, Any]
+Record = tuple[bytes, bytes | None, Sequence[tuple[str, bytes]]]  # key, value, headers
 
 READ = (*sql.METRICS, "late_events")
 LIMIT = 100  # readers show so many places at most
@@ -123,23 +125,30 @@ def _schema(name: str) -> str:
     return "moderation" if name == "bans" else "flink"
 
 
-def fold(db: sqlite3.Connection, name: str, records: Iterable[tuple[bytes, bytes | None]]) -> None:
-    """Apply (key, value) records of a table's topic in their order; one that is no row is skipped.
+def fold(db: sqlite3.Connection, name: str, records: Iterable[Record], settings: Settings) -> None:
+    """Apply records of a table's topic in their order; one that is no row is skipped.
 
-    So is one with less than is there of what only grows: a job repeats itself after a recovery.
+    So is one with less than is there of what only grows: a job repeats itself after a recovery. For the same reason it
+    does not matter whom a job deletes from the best, but who they are.
     """
     schema = _schema(name)
     info = db.execute(f"PRAGMA {schema}.table_info({name})").fetchall()
     columns, keys = [column[1] for column in info], [column[1] for column in info if column[5]]
     upsert = _upsert(schema, name, columns)
     remove = f"DELETE FROM {schema}.{name} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
-    for key, value in records:
+    seasons = set()
+    for key, value, headers in records:
+        if value is None and name in sql.BEST and REMOVED not in dict(headers):
+            continue
         try:
             statement, names = (remove, keys) if value is None else (upsert, columns)
             row = json.loads(key if value is None else value)
             db.execute(statement, [row[each] for each in names])
+            seasons.add(row.get("season_start"))
         except (ValueError, TypeError, KeyError, OverflowError, sqlite3.Error) as error:
             log.warning("A record of %s is no row and was skipped: %r", name, error)
+    if name in sql.BEST:
+        db.execute(sql.remove_beyond(name, "SELECT value FROM json_each(?)", settings), [json.dumps(list(seasons))])
     if name in sql.KEPT_MILLIS:
         column, millis = sql.KEPT_MILLIS[name]
         newest = f"(SELECT MAX({column}) FROM flink.{name})"
@@ -227,7 +236,8 @@ class KafkaFold(Background):
     def _take(self, db: sqlite3.Connection, polled: dict[TopicPartition, list]) -> None:
         with self._changed:
             for partition, records in polled.items():
-                fold(db, self._metrics[partition.topic], ((each.key, each.value) for each in records))
+                taken = ((each.key, each.value, each.headers) for each in records)
+                fold(db, self._metrics[partition.topic], taken, self._settings)
 
     def _heard(self, db: sqlite3.Connection | None) -> None:
         with self._changed:

@@ -33,9 +33,10 @@ SEARCHED_BEST = 3_000  # players who are looked through before an index is asked
 TOTALS_ROWS = 100_000  # written earlier when so many have changed
 BOARD_ROWS = 5_000  # the same for boards: at most what changes within sink_flush_millis
 
-# Kept beyond the board's size: when somebody is banned, others move up; and somebody who falls off
-# what is kept and comes back, once more after a recovery, does so out of sight.
-SPARE_PLACES = 20
+SPARE_PLACES = 20  # kept beyond the board's size: when somebody is banned, others move up
+
+# Boards of a season's best, and whom they are of: who falls off is deleted by the job.
+BEST = {"top_teams": "team_id", "top_players": "user_id"}
 
 # What only grows while a season lasts, by table, in the order of significance.
 GROWING = {
@@ -150,12 +151,17 @@ def sources(settings: Settings, group: str) -> list[str]:
     ]
 
 
+def places(settings: Settings) -> int:
+    """How many of the best are kept, of a season or a window."""
+    return settings.board_size + SPARE_PLACES
+
+
 def metric(name: str, settings: Settings) -> str:
     """The SELECT that computes a table."""
     return read(
         f"metrics/{name}.sql",
         topic=settings.topic,
-        places=settings.board_size + SPARE_PLACES,
+        places=places(settings),
         streak_slide_seconds=settings.streak_slide_seconds,
         earlier_seconds=60 - settings.streak_slide_seconds,
     )
@@ -192,3 +198,8 @@ def board(name: str, settings: Settings, all_seasons: bool = False) -> str:
     """The SELECT that ranks a metric's table where it is read, in PostgreSQL or SQLite."""
     newest = f"AND season_start = (SELECT MAX(season_start) FROM flink.{name})"
     return read(f"boards/{name}.sql", board_size=settings.board_size, of_seasons="" if all_seasons else newest).strip()
+
+
+def remove_beyond(name: str, seasons: str, settings: Settings) -> str:
+    """The statement, for PostgreSQL or SQLite, that leaves the best places of these seasons in a table of BEST."""
+    return read("boards/beyond.sql", table=name, key=BEST[name], seasons=seasons, places=places(settings)).strip()

@@ -49,7 +49,7 @@ def run(stack: Stack, messages: list[Message], **changed: object) -> tuple[list[
     with Reader("postgres", settings) as reader:
         _submit(settings, is_bounded=True)
         await_end(settings, settings.topic)
-    assert not reader.found
+    reader.expect_nothing()
     return records, rows(settings)
 
 
@@ -64,7 +64,7 @@ def running(stack: Stack, messages: list[Message], **changed: object) -> Iterato
             yield settings
         finally:
             job.cancel(settings, job.running(settings)[settings.topic])
-    assert not reader.found
+    reader.expect_nothing()
 
 
 def send(settings: Settings, messages: list[Message]) -> list[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
 from threading import Event as Flag
@@ -56,12 +56,13 @@ def violations(seen: Boards) -> set[str]:
 class History:
     """Looks at the boards one after the other: what is impossible in one, and from one to the next.
 
+    `found` has what was seen each time, by what is impossible; its times are in epoch seconds.
     `may_restart`: totals may begin again, as when the boards move to the other sink.
     """
 
     def __init__(self, may_restart: bool = False) -> None:
         self.looks = 0
-        self.found: Counter[str] = Counter()
+        self.found: defaultdict[str, list[str]] = defaultdict(list)
         self.windows: dict[int, list[dict]] = {}
         self._may_restart = may_restart
         self._totals: dict[tuple, int] = {}
@@ -70,19 +71,28 @@ class History:
     def look(self, seen: Boards, at: float) -> None:
         """Take in the boards as read at this time, in epoch seconds."""
         self.looks += 1
-        self.found.update(violations(seen))
+        for finding in violations(seen):
+            self.found[finding].append(f"at {at:.1f}")
         for name, key, value in TOTALS:
             for row in seen.rows[name]:
                 entity = name, row["season_start"], row[key]
                 if row[value] < self._totals.get(entity, 0) and not self._may_restart:
-                    self.found[f"{name}: a total went back"] += 1
+                    went = f"{row[key]} from {self._totals[entity]} to {row[value]} at {at:.1f}"
+                    self.found[f"{name}: a total went back"].append(went)
                 self._totals[entity] = row[value]
                 self._first_seen.setdefault((*entity, row[value]), at)
         streaks = seen.rows["hot_streaks"]
         if streaks:
             window = int(streaks[0]["window_end"].timestamp() * 1000)
-            if self.windows.setdefault(window, streaks) != streaks:
-                self.found["hot_streaks: a window with two contents"] += 1
+            first = self.windows.setdefault(window, streaks)
+            if first != streaks:
+                changed = [row for row in (*first, *streaks) if (row in first) != (row in streaks)]
+                self.found["hot_streaks: a window with two contents"].append(f"{changed} at {at:.1f}")
+
+    def expect_nothing(self) -> None:
+        """Raises AssertionError with how often something impossible was seen, and the first of each."""
+        lines = [f"{what}, {len(seen)} times, first {seen[0]}" for what, seen in self.found.items()]
+        assert not lines, "\n".join(lines)
 
     def compare(self, events: Iterable[Event]) -> None:
         """Count totals that were shown before they were scored; `events` are all that count."""
@@ -97,8 +107,10 @@ class History:
         for (name, season, entity, total), at in self._first_seen.items():
             ledger = kinds[name], season, entity
             scored_by_then = bisect.bisect_right(moments[ledger], at)
-            if total > (sums[ledger][scored_by_then - 1] if scored_by_then else 0):
-                self.found[f"{name}: a total above what was scored"] += 1
+            scored = sums[ledger][scored_by_then - 1] if scored_by_then else 0
+            if total > scored:
+                seen = f"{entity} at {total} of {scored} at {at:.1f}"
+                self.found[f"{name}: a total above what was scored"].append(seen)
 
 
 class Reader(History):

@@ -130,11 +130,11 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
                 loud.append((began, time.time() + REST_SECONDS))
         resources.stop()
         problems += grown(resources.thirds()) if options.no_faults else []
-        try:
-            made.expect_nothing_lost()
-        except AssertionError as error:
-            problems.append(f"at the end: {str(error)[:1000]}")
-        problems += [f"read: {finding} ({times} times)" for finding, times in made.reader.found.items()]
+        for check in (made.expect_nothing_lost, made.reader.expect_nothing):
+            try:
+                check()
+            except AssertionError as error:
+                problems.append(f"at the end: {str(error)[:1000]}")
     problems += logs.unexplained(stack.settings.state / "logs", loud)
     Console().print(_recoveries(made.recoveries), resources.table())
     print(

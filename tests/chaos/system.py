@@ -161,7 +161,6 @@ class System:
         assert lost <= 0 and not unknown, f"lost: {lost}, twice: {unknown.total()} of {len(held)}"
         totals = oracle.totals(oracle.accepted(held))
         eventually(lambda: self._expect(totals))
-        assert not self.reader.found
 
     def _expect(self, totals: oracle.Totals) -> None:
         read = boards.read(self.sink, self.stack.settings).rows

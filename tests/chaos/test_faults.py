@@ -52,6 +52,7 @@ def test_they_do_so_after_their_database_was_gone(under_load, name):
 
 def test_nothing_was_lost_or_counted_twice(under_load):
     under_load.expect_nothing_lost()
+    under_load.reader.expect_nothing()
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
-"""Kafka records folded into the boards: the rows and ranks that readers see."""
+"""What readers see of rows that jobs write: of Kafka records folded into the boards, and of PostgreSQL's tables."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from psycopg2.extras import execute_values
 
-from compose import broker
+from compose import broker, postgres
+from compose.topics import REMOVED
 from dashboard import boards, database
 from settings import Settings
 
@@ -26,18 +29,34 @@ def streak(user_id, hotness, window_rows, window_end=WINDOW, long_events=6):
     return record({"window_end": window_end, "user_id": user_id}, names | averages | counts)
 
 
+def mvp(team_id, total):
+    row = {"team_name": team_id, "user_id": f"of {team_id}", "user_name": None, "player_total": total}
+    row |= {"team_total": total, "contribution_ratio": 1.0}
+    return record({"season_start": NEWEST, "team_id": team_id}, row)
+
+
 def ban(kind, banned_id):
     row = {"reason": "cheats", "author": "Ada", "banned_at": NEWEST}
     return record({"kind": kind, "banned_id": banned_id}, row)
 
 
 def record(key, row):
-    return json.dumps(key).encode(), json.dumps(key | row).encode()
+    return json.dumps(key).encode(), json.dumps(key | row).encode(), []
+
+
+def deleted(record):
+    """By the job, as somebody who is not among the best any more."""
+    return record[0], None, []
+
+
+def removed(record):
+    """For good, as all rows before a rebuild."""
+    return record[0], None, [(REMOVED, b"")]
 
 
 def ranked(name, *records):
     db = boards.tables()
-    boards.fold(db, name, records)
+    boards.fold(db, name, records, Settings())
     return boards.ranked(db, Settings()).rows[name]
 
 
@@ -75,9 +94,12 @@ def test_numbers_and_texts_keep_their_types():
     assert type(ranked("hot_streaks", streak("A", 2, 1))[0]["hotness"]) is float
 
 
-def test_a_null_removes_its_key():
-    key, value = team("a", 5)
-    assert ranked("top_teams", (key, value), team("b", 4), (key, None))[0]["team_id"] == "b"
+def test_a_removed_row_is_gone():
+    assert ranks(ranked("top_teams", team("a", 5), team("b", 4), removed(team("a", 5))), "team_id") == [(1, "b")]
+
+
+def test_a_deleted_row_is_gone():
+    assert ranks(ranked("team_mvps", mvp("a", 5), mvp("b", 4), deleted(mvp("a", 5))), "team_id") == [(1, "b")]
 
 
 def test_the_latest_value_of_a_key_counts():
@@ -86,17 +108,19 @@ def test_the_latest_value_of_a_key_counts():
 
 def test_a_total_that_a_recovered_job_writes_again_does_not_go_back():
     assert ranks(ranked("top_teams", team("a", 6), team("a", 5)), "total_score") == [(1, 6)]
-    key, value = team("a", 6)
-    assert ranks(ranked("top_teams", (key, value), (key, None), team("a", 5)), "total_score") == [(1, 5)]
+    assert ranks(ranked("top_teams", team("a", 6), removed(team("a", 6)), team("a", 5)), "total_score") == [(1, 5)]
+
+
+def test_nor_does_one_that_it_deletes_before():
+    assert ranks(ranked("top_teams", team("a", 6), deleted(team("a", 6)), team("a", 5)), "total_score") == [(1, 6)]
 
 
 def test_a_banned_team_leaves_no_gap_and_comes_back():
     db = boards.tables()
-    boards.fold(db, "top_teams", [team("a", 9), team("b", 7), team("c", 5)])
-    key, value = ban("team", "a")
-    boards.fold(db, "bans", [(key, value), ban("player", "b")])
+    boards.fold(db, "top_teams", [team("a", 9), team("b", 7), team("c", 5)], Settings())
+    boards.fold(db, "bans", [ban("team", "a"), ban("player", "b")], Settings())
     assert ranks(boards.ranked(db, Settings()).rows["top_teams"], "team_id") == [(1, "b"), (2, "c")]
-    boards.fold(db, "bans", [(key, None)])
+    boards.fold(db, "bans", [removed(ban("team", "a"))], Settings())
     assert ranks(boards.ranked(db, Settings()).rows["top_teams"], "team_id") == [(1, "a"), (2, "b"), (3, "c")]
 
 
@@ -120,17 +144,17 @@ def test_a_window_without_streaks_empties_the_board():
 
 def test_windows_more_than_a_minute_before_the_newest_go_away():
     db = boards.tables()
-    boards.fold(db, "hot_streaks", [streak("A", 2, 1), streak("A", 2, 2, WINDOW + 60_001)])
+    boards.fold(db, "hot_streaks", [streak("A", 2, 1), streak("A", 2, 2, WINDOW + 60_001)], Settings())
     assert db.execute("SELECT window_end FROM flink.hot_streaks").fetchall() == [(WINDOW + 60_001,)]
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        (b"{", b"{"),
-        (b"null", b"{}"),
-        (None, None),
-        (b"1", b"[]"),
+        (b"{", b"{", []),
+        (b"null", b"{}", []),
+        (None, None, [(REMOVED, b"")]),
+        (b"1", b"[]", []),
         team("a", {"total": 1}),
         team("a", 2**63),
         team("\ud800", 1),
@@ -144,11 +168,55 @@ def test_a_board_holds_a_hundred_rows():
     assert len(ranked("top_teams", *(team(f"{number}", number) for number in range(120)))) == boards.LIMIT
 
 
+def test_the_best_of_each_season_are_kept_whoever_comes():
+    db = boards.tables()
+    for season in (NEWEST - DAY, NEWEST):
+        boards.fold(db, "top_teams", [team(f"{number:03}", number // 2, season) for number in range(200)], Settings())
+        boards.fold(db, "top_teams", [team("late", 30, season), team("best", 100, season)], Settings())
+    for season in (NEWEST - DAY, NEWEST):
+        kept = "SELECT team_id FROM flink.top_teams WHERE season_start = ? ORDER BY total_score DESC, team_id"
+        ids = [team_id for (team_id,) in db.execute(kept, [season])]
+        assert (len(ids), ids[0], ids[-1]) == (120, "best", "080")
+
+
+@pytest.fixture
+def flink(stores):
+    """A cursor with the rights of Flink in an empty PostgreSQL."""
+    postgres.clear(stores.settings, ["top_teams"])
+    with closing(postgres.connect(postgres.owner_dsn(stores.settings))) as db, db.cursor() as cursor:
+        cursor.execute(f"SET ROLE {postgres.FLINK}")
+        yield cursor
+    postgres.clear(stores.settings, ["top_teams"])
+
+
+def write(flink, *totals, season_start=NEWEST):
+    rows = [(season_start, team_id, team_id, total, NEWEST) for team_id, total in totals]
+    changes = "total_score = excluded.total_score"
+    upsert = f"INSERT INTO flink.top_teams VALUES %s ON CONFLICT (season_start, team_id) DO UPDATE SET {changes}"
+    execute_values(flink, upsert, rows, page_size=50)
+
+
+def test_a_total_that_is_deleted_and_written_again_does_not_go_back_in_postgresql(stores, flink):
+    write(flink, ("a", 6), ("b", 4))
+    flink.execute("DELETE FROM flink.top_teams WHERE team_id = 'a'")
+    write(flink, ("a", 5))
+    rows = boards.read("postgres", stores.settings).rows["top_teams"]
+    assert [(row["team_id"], row["total_score"]) for row in rows] == [("a", 6), ("b", 4)]
+
+
+def test_the_best_of_each_season_are_kept_in_postgresql_whoever_comes(flink):
+    for season in (NEWEST - DAY, NEWEST):
+        write(flink, *((f"{number:03}", number // 2) for number in range(200)), season_start=season)
+        write(flink, ("late", 30), ("best", 100), season_start=season)
+    flink.execute("SELECT season_start, COUNT(*), MIN(total_score), MAX(total_score) FROM flink.top_teams GROUP BY 1")
+    assert sorted(flink.fetchall()) == [(NEWEST - DAY, 120, 40, 100), (NEWEST, 120, 40, 100)]
+
+
 def test_the_boards_are_as_new_as_their_newest_row():
     db = boards.tables()
     assert boards.ranked(db, Settings()).as_of is None
-    boards.fold(db, "top_teams", [team("a", 1)])
-    boards.fold(db, "hot_streaks", [streak("A", 2, 1)])
+    boards.fold(db, "top_teams", [team("a", 1)], Settings())
+    boards.fold(db, "hot_streaks", [streak("A", 2, 1)], Settings())
     assert boards.ranked(db, Settings()).as_of == datetime.fromtimestamp(WINDOW // 1000, UTC)
 
 

@@ -35,7 +35,7 @@ def upgraded(stack: Stack) -> Stack:
                 resumed = stack.changed(parallelism=parallelism).run("jobs")
                 assert f"{ALL}: goes on from its savepoint" in resumed.stdout
                 rename(stack, f"at {parallelism}")
-    assert not reader.found
+    reader.expect_nothing()
     return stack
 
 
