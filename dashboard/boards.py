@@ -148,7 +148,7 @@ def fold(db: sqlite3.Connection, name: str, records: Iterable[Record], settings:
         except (ValueError, TypeError, KeyError, OverflowError, sqlite3.Error) as error:
             log.warning("A record of %s is no row and was skipped: %r", name, error)
     if name in sql.BEST:
-        db.execute(sql.remove_beyond(name, "SELECT value FROM json_each(?)", settings), [json.dumps(list(seasons))])
+        db.execute(sql.remove_beyond(name, ", ".join("?" * len(seasons)), settings), list(seasons))
     if name in sql.KEPT_MILLIS:
         column, millis = sql.KEPT_MILLIS[name]
         newest = f"(SELECT MAX({column}) FROM flink.{name})"

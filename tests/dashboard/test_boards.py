@@ -157,6 +157,7 @@ def test_windows_more_than_a_minute_before_the_newest_go_away():
         (b"1", b"[]", []),
         team("a", {"total": 1}),
         team("a", 2**63),
+        team("a", 2, float("nan")),
         team("\ud800", 1),
     ],
 )
