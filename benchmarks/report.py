@@ -242,7 +242,7 @@ def _costs(cases: dict[str, list[Row]]) -> str:
             f"{each:.1f} CPU s for every million events: a million events a second would take about {each:,.0f} cores "
             "for Flink, Kafka and PostgreSQL together."
         )
-    if "drain" in cases:
+    if "drain" in cases and cases["drain"][0]["busy_percent"]:  # a short one has not been looked at
         row = cases["drain"][0]
         lines.append(f"Busiest in a drain: `{busiest(row)}`, {max(row['busy_percent'].values()):.0f} % of the time.")
         rank = next(busy for chain, busy in row["busy_percent"].items() if "Sink: top_players" in chain)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -47,6 +48,7 @@ DISK_MB = 2048  # of each small disk that is filled
 def main() -> int:
     """0 when everything held."""
     options = _parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # services and small disks go with it
     print(f"seed {options.seed}, {options.rate} events/s, boards in {options.sink}", flush=True)
     stack = Stack(settings, dict(os.environ))
     with nullcontext(False) if options.no_faults else _small_disks(stack) as has_small_disks:
