@@ -266,8 +266,8 @@ def _extras(cases: dict[str, list[Row]]) -> list[str]:
     if boards not in flink:
         return []
     return [
-        f"{what} cost {fmean(flink[more]) - fmean(flink[less]):.1f} CPU s per million more in the TaskManager, but for "
-        f"compiling, {fmean(postgres[more]) - fmean(postgres[less]):.1f} in PostgreSQL."
+        f"{what} cost {fmean(flink[more]) - fmean(flink[less]):z.1f} CPU s per million more in the TaskManager, but "
+        f"for compiling, {fmean(postgres[more]) - fmean(postgres[less]):z.1f} in PostgreSQL."
         for what, more, less in (
             ("De-duplication, where one event in 40 is sent twice,", boards, "the same, no de-duplication"),
             ("The list of rejects, where one message in 50 is broken,", boards, "the same, no rejects"),
