@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Settings:
     state_folder: str = _setting(".leaderboard", "data, logs, jars and secrets of the services")
     bind_address: str = _setting("127.0.0.1", "the address on which every service listens")
 
+    games: str = _setting("score", "the games whose boards are computed, separated by commas")
     sink: str = _setting("postgres", "where the jobs write the boards", ("postgres", "kafka"))
     season: str = _setting(
         "day", "how long a total counts, in UTC; weeks begin on Monday", ("hour", "day", "week", "all")
@@ -129,6 +131,28 @@ class Settings:
         return self.dashboard_address or self.bind_address
 
     @property
+    def is_page_for_this_machine(self) -> bool:
+        """Whether the dashboard listens on a loopback address only."""
+        try:
+            return ip_address(self.page_address).is_loopback
+        except ValueError:
+            return self.page_address == "localhost"
+
+    def check_login(self) -> None:
+        """Raise SettingError when others could open the page without a login, unasked."""
+        if self.oidc_metadata_url:
+            needed = ("oidc_client_id", "oidc_client_secret_file", "oidc_page_url")
+            missing = [f"{PREFIX}{name.upper()}" for name in needed if not getattr(self, name)]
+            if missing:
+                raise SettingError(f"the login to the page needs {', '.join(missing)} too")
+        elif not self.is_page_for_this_machine and self.page_without_login == "no":
+            raise SettingError(
+                f"The page would be open to everybody who reaches {self.page_address}. Set up a "
+                "login (LEADERBOARD_OIDC_METADATA_URL, see docs/security.md), or say that this "
+                "is what you want: LEADERBOARD_PAGE_WITHOUT_LOGIN=yes."
+            )
+
+    @property
     def flink_rest(self) -> str:
         """host:port of the JobManager's REST interface in use."""
         return self.flink_rest_address or f"{self.bind_address}:{self.flink_rest_port}"
@@ -151,7 +175,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     known = {PREFIX + item.name.upper() for item in fields(Settings)}
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise SettingError(f"{', '.join(unknown)}: no such setting; the README lists them all")
+        raise SettingError(f"{', '.join(unknown)}: no such setting; docs/settings.md lists them all")
     settings = Settings(**values)
     if settings.streak_slide_seconds not in (1, 2, 5, 10):
         raise SettingError("LEADERBOARD_STREAK_SLIDE_SECONDS must be 1, 2, 5 or 10, a divisor of 10")

@@ -3,62 +3,70 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import cases, report, system
-from jobs import job
+from benchmarks.screen import Screen
+from clients import flink
 from settings import settings
+from tests.conftest import Stack
 
 
 def main() -> int:
     """0 when all was measured and every board was right."""
     options = _parse()
-    console = Console()
-    on = system.machine(settings)
-    console.print(on)
-    sizes = cases.QUICK if options.quick else cases.smaller(options.events, options.rate, options.seconds)
+    screen = Screen()
+    machine = system.machine(settings)
+    screen.print(machine)
     file = settings.state / "quick.json" if options.quick else report.RESULTS
     failed = []
     for memory_mb, names in _by_memory(options.cases).items():
         # The boards alone: what everybody's totals cost is measured apart.
-        boards_alone = {"one_job": "yes", "totals_flush_seconds": 0}
-        chosen = dataclasses.replace(settings, flink_taskmanager_memory_mb=memory_mb, **boards_alone)
-        with system.started(chosen):
-            bench = cases.Bench(chosen, sizes, _Screen(console))
+        stack = Stack(settings, dict(os.environ)).changed(
+            flink_taskmanager_memory_mb=memory_mb, one_job="yes", totals_flush_seconds=0
+        )
+        screen.print("Starting the services")
+        with system.started(stack):
+            bench = cases.Bench(stack.settings, _sizes(options), screen)
             bench.warm_up()
             for name in names:
-                console.rule(name)
+                screen.rule(name)
                 try:
-                    found = cases.CASES[name](bench)
+                    rows = cases.CASES[name](bench)
                 except Exception as error:
-                    console.print(f"{name} failed: {job.readable(error)}", style="bold red", markup=False)
+                    what = flink.readable(error) if str(error) else repr(error)
+                    screen.print(f"{name} failed: {what}", style="bold red", markup=False)
                     failed.append(name)
-                    system.cancel_all(chosen)
+                    system.cancel_all(stack.settings)
                     continue
-                console.print(*report.tables(found))
-                report.keep(file, name, on, found)
+                screen.print(*report.tables(rows))
+                report.keep(file, name, machine, rows)
     if not options.quick and not failed:
-        report.write_readme()
+        report.write()
         report.draw()
     return 1 if failed else 0
 
 
 def _by_memory(names: list[str]) -> dict[int, list[str]]:
     """The cases for each size of the TaskManager: the services start anew for each."""
-    memory = {name: cases.MEMORY_MB.get(name, settings.flink_taskmanager_memory_mb) for name in names}
-    return {size: [name for name in names if memory[name] == size] for size in dict.fromkeys(memory.values())}
+    usual = settings.flink_taskmanager_memory_mb
+    memory = {name: cases.MEMORY_MB.get(name, usual) for name in names}
+    sizes = dict.fromkeys(memory.values())
+    return {size: [name for name in names if memory[name] == size] for size in sizes}
+
+
+def _sizes(options: argparse.Namespace) -> cases.Sizes:
+    if options.quick:
+        return cases.QUICK
+    return cases.smaller(options.events, options.rate, options.seconds)
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
-    listed = "; ".join(f"{name}: {case.__doc__.splitlines()[0]}" for name, case in cases.CASES.items())
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"all by default. {listed}".replace("%", "%%"))
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=_first_line(__doc__))
+    listed = "; ".join(f"{name}: {_first_line(case.__doc__)}" for name, case in cases.CASES.items())
+    which = f"all by default. {listed}".replace("%", "%%")
+    parser.add_argument("cases", nargs="*", metavar="case", help=which)
     quick = f"small numbers, in minutes; by default of {', '.join(cases.QUICK_CASES)}"
     parser.add_argument("--quick", action="store_true", help=quick)
     full = cases.FULL
@@ -67,7 +75,8 @@ def _parse() -> argparse.Namespace:
         ("rate", full.sustained_rates[0], "events per second of the fastest live run"),
         ("seconds", full.sustained_seconds, "of that run"),
     ):
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"{help} (default {default:,})")
+        text = f"{help} (default {default:,})"
+        parser.add_argument(f"--{name}", type=int, default=default, help=text)
     options = parser.parse_args()
     unknown = [name for name in options.cases if name not in cases.CASES]
     if unknown:
@@ -76,27 +85,12 @@ def _parse() -> argparse.Namespace:
     return options
 
 
-class _Screen:
-    """Shows what goes on."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def say(self, text: str) -> None:
-        """One more line."""
-        self._console.print(text)
-
-    @contextmanager
-    def progress(self, title: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
-        """A bar for as long as something takes; it is told how far that is."""
-        columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-        with Progress(*columns, console=self._console, transient=True) as bars:
-            bar = bars.add_task(title, total=total)
-            yield lambda done: bars.update(bar, completed=done)
+def _first_line(text: str | None) -> str:
+    return (text or "").splitlines()[0]
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except system.BenchmarkError as error:
+    except (system.BenchmarkError, AssertionError) as error:  # of a command that did not work
         sys.exit(str(error))

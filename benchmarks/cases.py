@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
-from benchmarks import compare, drain, live, profile, report, system
+from benchmarks import compare, drain, live, measured, profile, report, system
 from benchmarks.compare import Rival
 from benchmarks.drain import Result, Topic
+from benchmarks.driver import Sent
 from benchmarks.events import World
 from benchmarks.figures import line, percentile
-from jobs import sql
+from benchmarks.measured import COMPARED, GAME, LATER, TOTALS, Tables
+from benchmarks.screen import Screen
+from games import sql
+from games.board import Board
+from games.score import HOT_STREAKS, REJECTED_EVENTS, TOP_PLAYERS
 from settings import Settings
 
 RECORDED_RATE = 50_000.0  # events per second in the times of what is drained
@@ -25,7 +29,7 @@ MANY = World()  # 100,000 players by Zipf's law in 10,000 teams
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: events of a drain, players, and seconds and events per second of live ones."""
+    """How much is measured: events, players, and seconds and events per second of live ones."""
 
     events: int
     few_events: int
@@ -70,7 +74,7 @@ WARM_UP_EVENTS = 100_000
 
 
 def smaller(events: int, rate: int, seconds: int) -> Sizes:
-    """The full sizes, but for no more events in a drain, no faster live events, and no longer than these."""
+    """The full sizes, but with no more events in a drain, and no faster or longer live ones."""
     return dataclasses.replace(
         FULL,
         events=events,
@@ -84,127 +88,132 @@ def smaller(events: int, rate: int, seconds: int) -> Sizes:
     )
 
 
-# A million players who come by within ten minutes, each twice: in every minute a fifth of them plays.
+# A million players who come by within ten minutes, each twice: a fifth of them plays each minute.
 CROWD_SECONDS = 600
 EVERYBODY = {"totals_flush_seconds": Settings().totals_flush_seconds}
 MEMORY_MB = {"memory": 4096}
-
-
-class Screen(Protocol):
-    """Where progress is shown."""
-
-    def say(self, text: str) -> None:
-        """One more line."""
-
-    def progress(self, title: str, total: float | None = None) -> AbstractContextManager[Callable[[float], None]]:
-        """A bar for as long as something takes."""
+SLIDE = {"streak_slide_seconds": compare.SLIDE_SECONDS}  # where a line says nothing else
 
 
 class Bench:
-    """What the cases share: the settings, the sizes, the topics that are full already, and the screen."""
+    """What the cases share: the settings, the sizes, the topic that is full, and the screen."""
 
     def __init__(self, settings: Settings, sizes: Sizes, screen: Screen) -> None:
         self.settings, self.sizes, self.screen = settings, sizes, screen
-        self.too_fast = math.inf  # the lowest rate, in events per second, that was seen not to be held
-        self._topics: dict[tuple, Topic] = {}
+        self.too_fast = math.inf  # the lowest rate, in events per second, that was not held
+        self._topic: tuple[object, Topic] | None = None
 
     def warm_up(self) -> None:
         """A first drain, which warms the JVMs up and is not counted."""
-        self.drain("warming up", World(1_000, 100), WARM_UP_EVENTS, system.shape(self.settings))
+        self.drain("warming up", World(1_000, 100), WARM_UP_EVENTS)
+
+    def jobs(self, boards: Sequence[Board] = COMPARED, **changed: Any) -> list[Tables]:
+        """The tables of each job that run_all.sh would submit for these boards."""
+        return measured.jobs(dataclasses.replace(self.settings, **changed), boards)
 
     def topic(self, world: World, events: int, rate: float = RECORDED_RATE) -> Topic:
         """A topic that holds so many events of a world; one at a time is kept."""
         key = world, events, rate
-        if key not in self._topics:
-            for old in self._topics.values():
-                system.delete_topic(old.settings)
-            with self.screen.progress(f"filling a topic with {events:,} events of {world.players:,} players"):
-                self._topics = {key: drain.filled(self.settings, world, events, rate)}
-        return self._topics[key]
+        if self._topic is None or self._topic[0] != key:
+            if self._topic:
+                system.delete_topic(self._topic[1].settings)
+                self._topic = None
+            title = f"filling a topic with {events:,} events of {world.players:,} players"
+            with self.screen.progress(title):
+                self._topic = key, drain.filled(self.settings, world, events, rate)
+        return self._topic[1]
 
     def drain(
         self,
         what: str,
         world: World,
         events: int,
-        groups: tuple[tuple[str, ...], ...],
+        jobs: Sequence[Tables] | None = None,
         rate: float = RECORDED_RATE,
         **changed: Any,
     ) -> Row:
-        """Drain a topic with these jobs; what that took."""
+        """Drain a topic with these jobs, by default those of all boards; what that took."""
         topic = self.topic(world, events, rate)
         with self.screen.progress(what, topic.records) as progress:
-            result = drain.drain(topic, groups, progress, **changed)
+            result = drain.drain(topic, jobs or self.jobs(), progress, **(SLIDE | changed))
         row = _row(what, result)
-        self.screen.say(f"  {what}: {row['per_second']:,} events/s, right")
+        self.screen.print(f"  {what}: {row['per_second']:,} events/s, right")
         return row
 
     def live(self, what: str, rate: float, seconds: float, **changed: Any) -> Row:
-        """Let events come in at a rate, under these changed settings; what that took, and how late the boards were."""
+        """Let events come in at a rate; what that took, and how late the boards were."""
+        settings = dataclasses.replace(self.settings, **changed)
         with self.screen.progress(what, live.WARM_UP_SECONDS + seconds) as progress:
-            result = live.run(dataclasses.replace(self.settings, **changed), MANY, rate, seconds, progress)
-        row = _live_row(what, rate, result)
-        self.screen.say(f"  {what}: p99 {row['latency_ms']['top_players']['p99']:,} ms, right")
+            row = _live_row(what, rate, live.run(settings, MANY, rate, seconds, progress))
+        p99 = row["latency_ms"][TOP_PLAYERS.title]["p99"]
+        self.screen.print(f"  {what}: p99 {p99:,} ms, right")
         return row
 
 
 def _row(what: str, result: Result) -> Row:
-    usage = result.usage
     return {
         "what": what,
-        "events": result.records,
-        "seconds": round(result.seconds, 1),
-        "per_second": round(result.per_second),
-        "cpu_per_million": _per_million(usage, result.records)
-        | {"driver": round(result.sent.cpu_seconds / result.sent.records * 1e6, 2)},
+        **_speed(result.sent.records, result.seconds),
         "state_mb": round(result.state_mb, 1),
-        "rows_per_event": _rows_per_event(usage, result.records),
-        **_machine_row(usage, result.seconds, result.records),
+        **_machine_row(result.usage, result.seconds, result.sent.records, result.sent),
     }
 
 
-def _machine_row(usage: system.Usage, seconds: float, records: int) -> Row:
-    threads = {name: taken / records * 1e6 for name, taken in usage.thread_seconds.items()}
+def _speed(records: int, seconds: float) -> Row:
     return {
-        "threads_per_million": report.by_part(threads),
+        "events": records,
+        "seconds": round(seconds, 1),
+        "per_second": round(records / seconds),
+    }
+
+
+def _machine_row(usage: system.Usage, seconds: float, records: int, sent: Sent) -> Row:
+    driver = {"driver": sent.cpu_seconds / sent.records * 1e6}
+    rows = {
+        board.title: round(usage.rows_written[board.name] / records, 5)
+        for board in GAME.boards
+        if usage.rows_written.get(board.name)
+    }
+    return {
+        "cpu_per_million": _rounded(_per_million(usage.cpu_seconds, records) | driver),
+        "rows_per_event": rows,
+        "threads_per_million": report.by_part(_per_million(usage.thread_seconds, records)),
         "gc_percent": round(100 * usage.gc_seconds / seconds, 1),
         "heap_peak_mb": round(usage.heap_peak_mb),
         "peak_mb": {name: round(peak) for name, peak in usage.peak_mb.items()},
-        "busy_percent": {name: round(share, 1) for name, share in usage.busy_percent.items()},
+        **report.busiest(usage.busy_percent),
     }
 
 
-def _per_million(usage: system.Usage, records: int) -> dict[str, float]:
-    return {name: round(seconds / records * 1e6, 2) for name, seconds in usage.cpu_seconds.items()}
+def _per_million(seconds: dict[str, float], records: int) -> dict[str, float]:
+    return {name: each / records * 1e6 for name, each in seconds.items()}
 
 
-def _rows_per_event(usage: system.Usage, records: int) -> dict[str, float]:
-    return {name: round(rows / records, 5) for name, rows in usage.rows_written.items() if rows}
+def _rounded(costs: dict[str, float]) -> dict[str, float]:
+    return {name: round(cost, 2) for name, cost in costs.items()}
 
 
 def _live_row(what: str, rate: float, result: live.Result) -> Row:
     usage, records = result.usage, round(rate * result.seconds)
     latency = {
-        board: {f"p{percent}": round(1000 * percentile(values, percent)) for percent in (50, 95, 99)}
+        board.title: {
+            f"p{percent}": round(1000 * percentile(values, percent)) for percent in (50, 95, 99)
+        }
         for board, values in result.delays.items()
         if values
     }
     return {
         "what": what,
         "rate": rate,
-        "seconds": round(result.seconds, 1),
-        "events": records,
+        **_speed(records, result.seconds),
         "latency_ms": latency,
-        "markers": len(result.delays["top_players"]),
+        "markers": len(result.delays[TOTALS[0]]),
         "lag_seconds": {"median": round(median(result.lag), 2), "end": round(result.lag[-1], 2)},
         "late_events": result.late_events,
         "held": "yes" if result.is_held else "no",
         "driver_behind_seconds": round(result.sent.behind_seconds, 2),
-        "cpu_per_million": _per_million(usage, records)
-        | {"driver": round(result.sent.cpu_seconds / result.sent.records * 1e6, 2)},
-        "rows_per_event": _rows_per_event(usage, records),
-        "table_mb": {name: round(size, 2) for name, size in usage.table_mb.items()},
-        **_machine_row(usage, result.seconds, records),
+        "table_mb": round(sum(usage.table_mb.values()), 2),
+        **_machine_row(usage, result.seconds, records, result.sent),
     }
 
 
@@ -212,99 +221,102 @@ def _live_row(what: str, rate: float, result: live.Result) -> Row:
 
 
 def drain_all(bench: Bench) -> list[Row]:
-    """All four boards, a full topic read to its end: in one job, and in a job for each board."""
-    rows, few = [], bench.sizes.few_events
-    for what, events, changed, slide in (
-        ("one job", bench.sizes.events, {}, 5),
-        ("one job", few, {}, 2),
-        ("four jobs", few, {"one_job": "no"}, 5),
-    ):
-        groups = system.shape(dataclasses.replace(bench.settings, **changed))
-        rows.append(
-            bench.drain(f"{what}, hot streaks every {slide} s", MANY, events, groups, streak_slide_seconds=slide)
-        )
+    """All boards, a full topic read to its end: in one job, and in a job for each board."""
+    few = bench.sizes.few_events
+    rows = [
+        bench.drain("one job, hot streaks every 5 s", MANY, bench.sizes.events),
+        bench.drain("one job, hot streaks every 2 s", MANY, few, streak_slide_seconds=2),
+        bench.drain("four jobs, hot streaks every 5 s", MANY, few, bench.jobs(one_job="no")),
+    ]
+    if LATER:
+        titles = " and ".join(board.title.lower() for board in LATER)
+        jobs = bench.jobs(GAME.boards)
+        rows.append(bench.drain(f"one job, {titles} too", MANY, few, jobs))
     return rows
 
 
 def stacks(bench: Bench) -> list[Row]:
-    """What the TaskManager's threads are at in a drain of all boards in one job, by samples of their stacks."""
+    """What the TaskManager's threads are at in a drain in one job, by samples of their stacks."""
     with profile.sampled(bench.settings) as sampled:
-        groups = system.shape(bench.settings)
-        row = bench.drain("one job, sampled", MANY, bench.sizes.few_events, groups, streak_slide_seconds=5)
-    million = row["events"] / 1e6
+        row = bench.drain("one job, sampled", MANY, bench.sizes.few_events)
     kinds = {
-        kind: report.by_part({thread: seconds / million for thread, seconds in threads.items()})
+        kind: report.by_part(_per_million(threads, row["events"]))
         for kind, threads in sampled.items()
     }
-    return [{"what": part} | {kind: parts[part] for kind, parts in kinds.items()} for part in report.PARTS]
-
-
-def boards(bench: Bench) -> list[Row]:
-    """Each board alone, and what de-duplication, the list of rejects and everybody's totals cost."""
-    events = bench.sizes.few_events
-    rows = [bench.drain(name, MANY, events, ((name,),), streak_slide_seconds=5) for name in sql.METRICS]
-    rows.append(bench.drain("hot_streaks every 2 s", MANY, events, (("hot_streaks",),), streak_slide_seconds=2))
-    # As many repetitions and broken messages as nobody hopes for.
-    bad, remembered = World(repeated=40, corrupt=50), bench.settings.deduplicate_minutes
-    compared = (
-        ("all boards in one job", sql.TOTALS, remembered),
-        ("the same, no de-duplication", sql.TOTALS, 0),
-        ("the same, no rejects", (*sql.TOTALS, "rejected_events"), remembered),
-        ("the same, everybody's totals too", (), remembered),
-    )
-    measured = []
-    # To and fro, so that a machine that becomes slower or faster favours none. The first drain is not counted: it
-    # compiles what all share.
-    for what, left_out, minutes in (compared[0], *compared, *reversed(compared)):
-        tables = tuple(name for name in sql.TABLES if name not in left_out)
-        changed = {"streak_slide_seconds": 5, "deduplicate_minutes": minutes} | EVERYBODY
-        measured.append(bench.drain(what, bad, events, (tables,), **changed))
-    return [*rows, *measured[1:]]
-
-
-def players(bench: Bench) -> list[Row]:
-    """Top players alone over the number of players, and CPU s per million fitted over its logarithm."""
-    rows = []
-    for count in bench.sizes.players:
-        world = dataclasses.replace(MANY, players=count, teams=max(1, count // 10))
-        rows.append(
-            bench.drain(f"top players, {count:,} players", world, bench.sizes.few_events, (("top_players",),))
-            | {"players": count}
-        )
-    start, slope = line([(math.log10(row["players"]), row["cpu_per_million"]["taskmanager"]) for row in rows])
     return [
-        *rows,
-        {"what": "fit", "cpu_per_million_at_1": round(start, 2), "more_per_tenfold_players": round(slope, 2)},
+        {"what": part} | {kind: parts[part] for kind, parts in kinds.items()}
+        for part in report.PARTS
     ]
 
 
-def latency(bench: Bench) -> list[Row]:
-    """From event to row at steady rates, and CPU fitted over the rate; given up where the boards fall behind."""
+def boards(bench: Bench) -> list[Row]:
+    """Each board alone, and what de-duplication, the list of rejects and all totals cost."""
+    events = bench.sizes.few_events
+    rows = [bench.drain(f"{each.title} alone", MANY, events, [[each]]) for each in GAME.boards]
+    what = f"{HOT_STREAKS.title} every 2 s alone"
+    rows.append(bench.drain(what, MANY, events, [[HOT_STREAKS]], streak_slide_seconds=2))
+    # As many repetitions and broken messages as nobody hopes for.
+    bad, remembered = World(repeated=40, corrupt=50), bench.settings.deduplicate_minutes
+    (every_board,) = bench.jobs()
+    no_rejects = [table for table in every_board if table is not REJECTED_EVENTS]
+    totals = [table for table in GAME.tables if table.for_lookups]
+    compared = (
+        (report.ALL_BOARDS, every_board, remembered),
+        (report.NO_DEDUPLICATION, every_board, 0),
+        (report.NO_REJECTS, no_rejects, remembered),
+        (report.EVERYBODY_TOO, [*every_board, *totals], remembered),
+    )
+    pairs = []
+    # To and fro, so that a machine that becomes slower or faster favours none. The first drain is
+    # not counted: it compiles what all share.
+    for what, tables, minutes in (compared[0], *compared, *reversed(compared)):
+        changed = {"deduplicate_minutes": minutes} | EVERYBODY
+        pairs.append(bench.drain(what, bad, events, [tables], **changed))
+    return [*rows, *pairs[1:]]
+
+
+def players(bench: Bench) -> list[Row]:
+    """Top players alone over the number of players, and CPU s per million fitted over its log."""
     rows = []
+    for count in bench.sizes.players:
+        world = dataclasses.replace(MANY, players=count, teams=max(1, count // 10))
+        what = f"top players, {count:,} players"
+        row = bench.drain(what, world, bench.sizes.few_events, [[TOP_PLAYERS]])
+        rows.append(row | {"players": count})
+    costs = [(math.log10(row["players"]), row["cpu_per_million"]["taskmanager"]) for row in rows]
+    start, slope = line(costs)
+    fit = {"cpu_per_million_at_1": round(start, 2), "more_per_tenfold_players": round(slope, 2)}
+    return [*rows, {"what": "fit"} | fit]
+
+
+def latency(bench: Bench) -> list[Row]:
+    """From event to row at steady rates, and CPU fitted over the rate, until one is not held."""
+    rows: list[Row] = []
+    seconds = bench.sizes.live_seconds
     for rate in bench.sizes.rates:
-        rows.append(bench.live(f"live, {rate:,} events/s", rate, bench.sizes.live_seconds))
+        rows.append(bench.live(f"live, {rate:,} events/s", rate, seconds))
         if rows[-1]["held"] == "no":
             bench.too_fast = rate
             break
     held = [(row["rate"], _cores(row)) for row in rows if row["held"] == "yes"]
     slow = bench.sizes.rates[0]
-    rows.append(
-        bench.live(f"live, {slow:,} events/s, everybody's totals too", slow, bench.sizes.live_seconds, **EVERYBODY)
-    )
+    what = f"live, {slow:,} events/s, everybody's totals too"
+    rows.append(bench.live(what, slow, seconds, **EVERYBODY))
     if len(held) < 2:
         return rows
     idle, each = line(held)
-    return [*rows, {"what": "fit", "cores_idle": round(idle, 3), "cpu_per_million": {"all": round(each * 1e6, 1)}}]
+    fit = {"cores_idle": round(idle, 3), "cpu_per_million": {"all": round(each * 1e6, 1)}}
+    return [*rows, {"what": "fit"} | fit]
 
 
 def _cores(row: Row) -> float:
-    """CPU seconds per second of everything but the driver, and but for compiling, which comes to its end."""
-    costs = [cost for name, cost in row["cpu_per_million"].items() if name != "driver"]
-    return (sum(costs) - row["threads_per_million"]["compiling"]) * row["rate"] / 1e6
+    """CPU seconds per second, but for compiling, which comes to its end."""
+    costs = report.whole(row) - row["threads_per_million"]["compiling"]
+    return costs * row["rate"] / 1e6
 
 
 def sustained(bench: Bench) -> list[Row]:
-    """All four boards live for minutes, at the highest rate that they hold: latency, rows written, table sizes."""
+    """Live for minutes, at the highest rate that the boards hold: latency, rows, table sizes."""
     rows, seconds = [], bench.sizes.sustained_seconds
     for rate in filter(lambda rate: rate < bench.too_fast, bench.sizes.sustained_rates):
         rows.append(bench.live(f"live, {rate:,} events/s for {seconds} s", rate, seconds))
@@ -317,63 +329,54 @@ def memory(bench: Bench) -> list[Row]:
     """A million players on all boards in a small TaskManager, and bytes of checkpoint for each."""
     count = bench.sizes.crowd
     crowd = World(players=count, teams=count // 10, is_even=True)
-    row = bench.drain(
-        f"all boards, {count:,} players in {MEMORY_MB['memory']:,} MB",
-        crowd,
-        2 * count,
-        system.shape(bench.settings),
-        rate=2 * count / CROWD_SECONDS,
-        streak_slide_seconds=5,
-    )
+    what = f"all boards, {count:,} players in {MEMORY_MB['memory']:,} MB"
+    row = bench.drain(what, crowd, 2 * count, rate=2 * count / CROWD_SECONDS)
     return [row | {"bytes_per_player": round(row["state_mb"] * system.MEGABYTE / count)}]
 
 
 def rivals(bench: Bench) -> list[Row]:
     """The same topic and oracle: ours, the usual SQL, plain Python, Bytewax."""
     events = bench.sizes.rivals_events
-    slide = {"streak_slide_seconds": compare.SLIDE_SECONDS}
-    ours = {
-        "ours, top players": (("top_players",),),
-        "ours, hot streaks": (("hot_streaks",),),
-        "ours, all boards in one job": system.shape(bench.settings),
+    ours: dict[str, list[Tables]] = {
+        "ours, top players": [[TOP_PLAYERS]],
+        "ours, hot streaks": [[HOT_STREAKS]],
+        "ours, all boards in one job": bench.jobs(),
     }
-    rows = [bench.drain(what, MANY, events, groups, **slide) | {"boards": "right"} for what, groups in ours.items()]
+    rows = [
+        bench.drain(what, MANY, events, jobs) | {"boards": "right"} for what, jobs in ours.items()
+    ]
     topic = bench.topic(MANY, events)
-    rows.append(_rival_row("usual SQL, top players", _naive(bench, topic, "top_players")))
-    rows.append(_rival_row("usual SQL, hot streaks", _naive(bench, topic, "hot_streaks")))
+    for board in (TOP_PLAYERS, HOT_STREAKS):
+        what = f"usual SQL, {board.title.lower()}"
+        with bench.screen.progress(what, topic.records) as progress:
+            rival = compare.naive(topic, board, bench.sizes.naive_seconds, progress)
+        system.restart_taskmanager(bench.settings)
+        rows.append(_rival_row(what, rival))
     for what, program in (
-        ("plain Python, all boards", compare.python),
-        ("Bytewax, top players and hot streaks", compare.bytewax),
+        ("plain Python, all boards", "python_consumer"),
+        ("Bytewax, top players and hot streaks", "bytewax_flow"),
     ):
         with bench.screen.progress(what):
-            rows.append(_rival_row(what, program(topic)))
+            rows.append(_rival_row(what, compare.program(topic, program)))
     compare.forget(bench.settings)
     return rows
 
 
-def _naive(bench: Bench, topic: Topic, board: str) -> Rival:
-    with bench.screen.progress(f"usual SQL, {board}", topic.records) as progress:
-        found = compare.naive(topic, board, bench.sizes.naive_seconds, progress)
-    system.restart_taskmanager(bench.settings)
-    return found
-
-
 def _rival_row(what: str, rival: Rival) -> Row:
-    records = max(1, rival.records)
-    cpu = {"own": rival.cpu_seconds} | {name: rival.usage.cpu_seconds[name] for name in ("kafka", "postgres")}
+    shared = {name: rival.usage.cpu_seconds[name] for name in ("kafka", "postgres")}
+    cpu = {"own": rival.cpu_seconds} | shared
     return {
         "what": what,
-        "events": rival.records,
-        "seconds": round(rival.seconds, 1),
-        "per_second": round(rival.records / rival.seconds),
-        "cpu_per_million": {name: round(seconds / records * 1e6, 2) for name, seconds in cpu.items()},
+        **_speed(rival.records, rival.seconds),
+        "cpu_per_million": _rounded(_per_million(cpu, max(1, rival.records))),
         "boards": rival.verdict,
     }
 
 
 def ranks(bench: Bench) -> list[Row]:
-    """The rank of all players as one task, in parts that the view ranks, and in two levels, at parallelism 2."""
-    rows, topic, limit = [], bench.topic(MANY, bench.sizes.few_events), bench.sizes.rank_seconds
+    """The rank of all players as one task, in parts, and in two levels, at parallelism 2."""
+    rows: list[Row] = []
+    topic, limit = bench.topic(MANY, bench.sizes.few_events), bench.sizes.rank_seconds
     for what, metric in (
         ("rank as one task", sql.metric),
         (f"rank in {drain.RANK_PARTS} parts, ranked by the view", drain.rank_in_parts),
@@ -381,13 +384,14 @@ def ranks(bench: Bench) -> list[Row]:
     ):
         with bench.screen.progress(what, topic.records) as progress:
             try:
-                result = drain.drain(topic, (("top_players",),), progress, metric, limit, parallelism=2)
+                jobs = [[TOP_PLAYERS]]
+                result = drain.drain(topic, jobs, progress, metric, limit, parallelism=2)
                 rows.append(_row(what, result))
             except system.TooSlow as slow:
                 rate = round(slow.records / limit)
                 rows.append({"what": what, "per_second": rate, "given_up_after_seconds": limit})
                 system.restart_taskmanager(bench.settings)
-        bench.screen.say(f"  {what}: {rows[-1]['per_second']:,} events/s")
+        bench.screen.print(f"  {what}: {rows[-1]['per_second']:,} events/s")
     return rows
 
 

@@ -12,14 +12,18 @@ from typing import Any
 import psutil
 from confluent_kafka import KafkaException, Producer
 
-from benchmarks.events import Events, World
+from benchmarks.events import Events, Message, World
+from settings import Settings
 
 # Not forked: the parent has threads, and librdkafka does not survive it.
 SPAWNED = multiprocessing.get_context("spawn")
 PROCESSES = 2
 CHUNK = 5_000  # events drawn at once
-REPEATED_AFTER = 3  # chunks, until an event that is sent twice comes again
-STEP_SECONDS = 1.0  # of the events' time: so far is one process that fills a topic ahead of another, at most
+REPEATED_AFTER = {"fill": 3, "live": 50}  # chunks, until an event that is sent twice comes again
+TURN_SECONDS = 0.01  # of live events: from one chunk to the next
+STEP_SECONDS = (
+    1.0  # of the events' time: one process fills a topic so far ahead of another, at most
+)
 STEP_DEADLINE_SECONDS = 60
 PRODUCER = {
     "acks": "all",
@@ -29,13 +33,17 @@ PRODUCER = {
     "queue.buffering.max.kbytes": 400_000,
     "batch.num.messages": 10_000,
 }
-# A topic on disk is filled in large batches; live events wait for others for as long as Java's producer lets them.
+# A topic on disk is filled in large batches; live events wait for others as long as Java's
+# producer lets them.
 LINGER_MILLIS = {"fill": 50, "live": 5}
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What a driver did: records that the broker acknowledged, its CPU seconds, and how far it ever was behind."""
+    """What a driver did.
+
+    Records that the broker acknowledged, its CPU seconds, and how far it ever was behind.
+    """
 
     records: int
     cpu_seconds: float
@@ -51,45 +59,52 @@ class Sent:
         )
 
 
-def fill(brokers: str, topic: str, world: World, events: int, rate: float, start_millis: int, processes: int) -> Sent:
-    """Fill a topic as if the events had come live, at `rate` a second from `start_millis` on; repetitions count."""
-    arguments = [(brokers, topic, world, part, processes, events, rate, start_millis) for part in range(processes)]
-    with _pool(processes, SPAWNED.Barrier(processes)) as pool:
-        return Sent.together(list(pool.map(_fill, arguments)))
+def fill(settings: Settings, world: World, events: int, rate: float, start_millis: int) -> Sent:
+    """Fill the topic as if the events had come live, at `rate` a second from that time on.
+
+    Repetitions come on top.
+    """
+    with _pool(SPAWNED.Barrier(PROCESSES)) as pool:
+        parts = [
+            pool.submit(_fill, settings, world, part, events, rate, start_millis)
+            for part in range(PROCESSES)
+        ]
+        return Sent.together([each.result() for each in parts])
 
 
-def _fill(given: tuple) -> Sent:
-    brokers, topic, world, part, processes, events, rate, start_millis = given
-    made, earlier = Events(world, part, processes), []
-    size, waited = processes * min(CHUNK, math.ceil(rate * STEP_SECONDS / processes)), 0.0
-    with _Sender(brokers, topic, "fill") as sender:
+def _fill(
+    settings: Settings, world: World, part: int, events: int, rate: float, start_millis: int
+) -> Sent:
+    drawn = Events(world, part, PROCESSES)
+    size = PROCESSES * min(CHUNK, math.ceil(rate * STEP_SECONDS / PROCESSES))
+    waited_until = 0.0
+    with _Sender(settings, "fill") as sender:
         for first in range(0, events, size):
-            if first / rate >= waited + STEP_SECONDS:  # or the events of the slower one would be late
+            if first / rate >= waited_until + STEP_SECONDS:  # or the slower one's would be late
                 sender.flush()
                 _shared[0].wait(STEP_DEADLINE_SECONDS)
-                waited = first / rate
-            numbers = range(first + part, min(first + size, events), processes)
+                waited_until = first / rate
+            numbers = range(first + part, min(first + size, events), PROCESSES)
             times = [start_millis + int(number / rate * 1000) for number in numbers]
-            chunk = made.chunk(times)
-            repeated = earlier.pop(0) if len(earlier) > REPEATED_AFTER else []
-            earlier.append(made.again(chunk))
-            for key, whole, at in [
-                *chunk[: len(chunk) - len(repeated)],
-                *((*each[:2], times[-1]) for each in repeated),
-            ]:
-                sender.send(key, whole, at)
+            chunk = drawn.chunk(times)
+            repeated = [(key, whole, times[-1]) for key, whole, _ in sender.repeated(drawn, chunk)]
+            for message in [*chunk[: len(chunk) - len(repeated)], *repeated]:
+                sender.send(*message)
     return sender.sent()
 
 
 class Load:
-    """Live events at a steady rate, from processes of their own, until so many seconds are over or it is stopped."""
+    """Live events at a steady rate, from processes of their own.
 
-    def __init__(self, brokers: str, topic: str, world: World, rate: float, seconds: float, processes: int) -> None:
+    They come until so many seconds are over or it is stopped.
+    """
+
+    def __init__(self, settings: Settings, world: World, rate: float, seconds: float) -> None:
         self._is_stopped = SPAWNED.Event()
-        self._pool = _pool(processes, self._is_stopped)
+        self._pool = _pool(self._is_stopped)
         self._parts: list[Future[Sent]] = [
-            self._pool.submit(_drive, brokers, topic, world, part, rate / processes, seconds)
-            for part in range(processes)
+            self._pool.submit(_drive, settings, world, part, rate / PROCESSES, seconds)
+            for part in range(PROCESSES)
         ]
 
     def stop(self) -> None:
@@ -98,49 +113,43 @@ class Load:
 
     def sent(self) -> Sent:
         """Wait for the end; what was done."""
-        done = Sent.together([part.result() for part in self._parts])
+        together = Sent.together([part.result() for part in self._parts])
         self._pool.shutdown()
-        return done
+        return together
 
 
-def _share(what: Any) -> None:
-    """Remember in a new process what it has in common with the others."""
-    _shared.append(what)
-
-
-_shared: list[Any] = []
-
-
-def _drive(brokers: str, topic: str, world: World, part: int, rate: float, seconds: float) -> Sent:
-    """An event is due at a time that nothing delays; its own time is the moment at which it is handed over."""
-    made, earlier, behind = Events(world, part), [], 0.0
-    with _Sender(brokers, topic, "live") as sender:
+def _drive(settings: Settings, world: World, part: int, rate: float, seconds: float) -> Sent:
+    """An event is due at a time that nothing delays; its own time is when it is handed over."""
+    drawn, behind = Events(world, part), 0.0
+    with _Sender(settings, "live") as sender:
         began, handed = time.monotonic(), 0
         while (passed := time.monotonic() - began) < seconds and not _shared[0].is_set():
             due = min(int(passed * rate), int(seconds * rate))
-            if due - handed < rate / 100:  # a hundred turns a second
-                time.sleep(0.01)
+            if due - handed < rate * TURN_SECONDS:
+                time.sleep(TURN_SECONDS)
                 continue
             behind = max(behind, passed - handed / rate)
-            chunk = made.chunk([int(time.time() * 1000)] * min(due - handed, CHUNK))
-            repeated = earlier.pop(0) if len(earlier) > 50 else []
-            earlier.append(made.again(chunk))
-            for key, whole, _ in [*chunk, *repeated]:
+            chunk = drawn.chunk([int(time.time() * 1000)] * min(due - handed, CHUNK))
+            for key, whole, _ in [*chunk, *sender.repeated(drawn, chunk)]:
                 sender.send(key, whole)
             handed += len(chunk)
-    return Sent(sender.acknowledged, sender.cpu_seconds, behind)
+    return sender.sent(behind)
 
 
 class _Sender:
-    """A producer that is closed when all is acknowledged. Raises KafkaException when a record was refused."""
+    """A producer that is closed when all is acknowledged.
 
-    def __init__(self, brokers: str, topic: str, how: str) -> None:
-        self._topic = topic
-        self._producer = Producer({"bootstrap.servers": brokers, "linger.ms": LINGER_MILLIS[how], **PRODUCER})
+    Raises KafkaException when a record was refused.
+    """
+
+    def __init__(self, settings: Settings, how: str) -> None:
+        own = {"bootstrap.servers": settings.brokers, "linger.ms": LINGER_MILLIS[how]}
+        self._producer = Producer(own | PRODUCER)
+        self._topic, self._repeated_after = settings.topic, REPEATED_AFTER[how]
+        self._waiting: list[list[Message]] = []  # to be sent again
         self._refused: list[object] = []
         self._handed = 0
         self._cpu_before = _cpu_seconds()
-        self.acknowledged, self.cpu_seconds = 0, 0.0
 
     def __enter__(self) -> _Sender:
         return self
@@ -149,18 +158,27 @@ class _Sender:
         self._producer.flush()
         if self._refused:
             raise KafkaException(self._refused[0])
-        self.acknowledged, self.cpu_seconds = self._handed, _cpu_seconds() - self._cpu_before
 
-    def sent(self) -> Sent:
-        return Sent(self.acknowledged, self.cpu_seconds)
+    def sent(self, behind_seconds: float = 0.0) -> Sent:
+        """What it did, when it is closed."""
+        return Sent(self._handed, _cpu_seconds() - self._cpu_before, behind_seconds)
 
     def flush(self) -> None:
+        """Wait until all is acknowledged."""
         self._producer.flush()
 
+    def repeated(self, drawn: Events, chunk: list[Message]) -> list[Message]:
+        """What is to be sent again now, of earlier chunks; some of this one later."""
+        self._waiting.append(drawn.again(chunk))
+        return self._waiting.pop(0) if len(self._waiting) > self._repeated_after + 1 else []
+
     def send(self, key: bytes, whole: bytes | None, millis: int = 0) -> None:
+        """Hand a record to the producer, and wait while that has too many."""
         while True:
             try:
-                self._producer.produce(self._topic, whole, key, on_delivery=self._note, timestamp=millis)
+                self._producer.produce(
+                    self._topic, whole, key, on_delivery=self._note, timestamp=millis
+                )
                 break
             except BufferError:
                 self._producer.poll(0.1)
@@ -178,5 +196,13 @@ def _cpu_seconds() -> float:
     return times.user + times.system
 
 
-def _pool(processes: int, shared: Any) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(processes, SPAWNED, _share, (shared,))
+_shared: list[Any] = []
+
+
+def _share(what: Any) -> None:
+    """Remember in a new process what it has in common with the others."""
+    _shared.append(what)
+
+
+def _pool(shared: Any) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(PROCESSES, SPAWNED, _share, (shared,))

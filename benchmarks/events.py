@@ -9,18 +9,19 @@ from random import Random
 
 import numpy as np
 
-from generator.faults import FAULTS
-from generator.game import ANIMALS, COLORS, Player, Team
+from generator.score.faults import FAULTS
+from generator.score.league import ANIMALS, COLORS, Player, Team
 
 HIGHEST_SCORE = 20
+Message = tuple[bytes, bytes | None, int]  # key, value and time in epoch milliseconds
 
 
 @dataclass(frozen=True)
 class World:
-    """Who plays: the n-th player has a share of 1/n of the events (Zipf), and belongs to one of the teams for good.
+    """Who plays: the n-th player has a share of 1/n of the events (Zipf), and one team for good.
 
-    Where all play alike, they come one after the other, each as often as all others. Of the events, one in `repeated`
-    is sent twice and one in `corrupt` is broken; 0 means none.
+    Where all play alike, they come one after the other, each as often as all others. Of the
+    events, one in `repeated` is sent twice and one in `corrupt` is broken; 0 means none.
     """
 
     players: int = 100_000
@@ -38,15 +39,16 @@ class World:
     def fragments(self) -> tuple[list[bytes], list[bytes]]:
         """By player: the key, and the fields that are the same every time, as JSON."""
         colors, animals = COLORS.split(), ANIMALS.split()
-        teams = [
-            Team(f"TEAM-{number:012X}", f"{_pick(colors, number)} {_pick(animals, number // 7)} {number}", 0, 0, [])
-            for number in range(self.teams)
-        ]
+        teams = []
+        for number in range(self.teams):
+            name = f"{_pick(colors, number)} {_pick(animals, number // 7)} {number}"
+            teams.append(Team(f"TEAM-{number:012X}", name, 0, 0, []))
         keys, fragments = [], []
         for number in range(self.players):
             # Ids whose order says nothing about the shares.
             user_id = f"USR-{number * 2_654_435_761 % 2**40:012X}"
-            player = Player(user_id, f"{_pick(animals, number)} {_pick(colors, number // 11)}", 0.5, 1.0)
+            name = f"{_pick(animals, number)} {_pick(colors, number // 11)}"
+            player = Player(user_id, name, 0.5, 1.0)
             player.join(teams[number % self.teams])
             keys.append(user_id.encode())
             fragments.append(player.fragment.encode())
@@ -59,12 +61,8 @@ def _pick(words: list[str], number: int) -> str:
 
 def value(event_id: bytes, fragment: bytes, score: int, millis: int) -> bytes:
     """A score event as the generator writes it."""
-    return b'{"event_id":"%b",%b,"score":%d,"event_time_millis":%d,"event_type":"normal"}' % (
-        event_id,
-        fragment,
-        score,
-        millis,
-    )
+    form = b'{"event_id":"%b",%b,"score":%d,"event_time_millis":%d,"event_type":"normal"}'
+    return form % (event_id, fragment, score, millis)
 
 
 class Events:
@@ -78,33 +76,40 @@ class Events:
         self._random = Random(f"{world.seed} {process}")
         self._faults = list(FAULTS.values())
 
-    def chunk(self, millis: list[int]) -> list[tuple[bytes, bytes | None, int]]:
-        """Key, value and time of an event for each of these times (epoch milliseconds)."""
-        number_of = len(millis)
-        players = self._players(number_of)
-        scores = self._draws.integers(0, HIGHEST_SCORE + 1, number_of).tolist()
-        digits = self._draws.bytes(16 * number_of).hex().encode()
-        made: list[tuple[bytes, bytes | None, int]] = []
+    def chunk(self, millis: list[int]) -> list[Message]:
+        """An event for each of these times (epoch milliseconds)."""
+        players = self._players(len(millis))
+        scores = self._draws.integers(0, HIGHEST_SCORE + 1, len(millis)).tolist()
+        digits = self._draws.bytes(16 * len(millis)).hex().encode()
+        events: list[Message] = []
         for number, (player, score, at) in enumerate(zip(players, scores, millis, strict=True)):
             event_id = _uuid(digits[32 * number : 32 * number + 32])
-            made.append((self._keys[player], value(event_id, self._fragments[player], score, at), at))
-        if self._world.corrupt:
-            for number in np.nonzero(self._draws.random(number_of) < 1 / self._world.corrupt)[0]:
-                key, whole, at = made[number]
-                made[number] = key, self._random.choice(self._faults)(json.loads(whole)), at
-        return made
+            whole = value(event_id, self._fragments[player], score, at)
+            events.append((self._keys[player], whole, at))
+        for number in self._one_in(self._world.corrupt, len(millis)):
+            key, good, at = events[number]
+            events[number] = key, self._random.choice(self._faults)(json.loads(good or b"")), at
+        return events
 
-    def _players(self, number_of: int) -> list[int]:
+    def _players(self, how_many: int) -> list[int]:
         if self._world.is_even:
-            return [turn % self._world.players for turn in islice(self._turns, number_of)]
-        return np.searchsorted(self._shares, self._draws.random(number_of)).tolist()
+            return [turn % self._world.players for turn in islice(self._turns, how_many)]
+        return np.searchsorted(self._shares, self._draws.random(how_many)).tolist()
 
-    def again(self, chunk: list[tuple[bytes, bytes | None, int]]) -> list[tuple[bytes, bytes | None, int]]:
+    def again(self, chunk: list[Message]) -> list[Message]:
         """Those of a chunk that are sent a second time."""
-        if not self._world.repeated:
-            return []
-        return [chunk[number] for number in np.nonzero(self._draws.random(len(chunk)) < 1 / self._world.repeated)[0]]
+        return [chunk[number] for number in self._one_in(self._world.repeated, len(chunk))]
+
+    def _one_in(self, so_many: int, of: int) -> list[int]:
+        """Numbers below `of`, each with this chance; 0 means none."""
+        return np.nonzero(self._draws.random(of) < 1 / so_many)[0].tolist() if so_many else []
 
 
 def _uuid(digits: bytes) -> bytes:
-    return b"%b-%b-4%b-a%b-%b" % (digits[:8], digits[8:12], digits[13:16], digits[17:20], digits[20:])
+    return b"%b-%b-4%b-a%b-%b" % (
+        digits[:8],
+        digits[8:12],
+        digits[13:16],
+        digits[17:20],
+        digits[20:],
+    )

@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic: percentiles, delays of markers, and the curve through costs."""
+"""The benchmark's arithmetic: percentiles, delays of markers, and the line through costs."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from itertools import accumulate
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of all do not exceed (nearest rank). Raises ValueError without values."""
+    """The smallest value that so many percent of all do not exceed (nearest rank).
+
+    Raises ValueError without values.
+    """
     if not values:
         raise ValueError("no values")
     return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
 
 
-def delays(sent: Sequence[tuple[int, float]], seen: Sequence[tuple[float, int]]) -> list[float]:
-    """How long after each event was sent a total that contains it was seen first; infinite when never.
+def delays(sent: Sequence[tuple[int, float]], read: Sequence[tuple[float, int]]) -> list[float]:
+    """How long after each event a total that contains it was read first; infinite when never.
 
-    `sent` are totals and when they were reached, `seen` are times and totals then, each in the order of time.
+    `sent` are totals and when they were reached, `read` are times and totals then, each in the
+    order of time.
     """
-    highest = list(accumulate((total for _, total in seen), max))
+    highest = list(accumulate((total for _, total in read), max))
     found = []
     for total, at in sent:
         place = bisect_left(highest, total)
-        found.append(seen[place][0] - at if place < len(seen) else math.inf)
+        found.append(read[place][0] - at if place < len(read) else math.inf)
     return found
 
 
@@ -36,5 +40,6 @@ def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     if len({x for x, _ in points}) < 2:
         raise ValueError("a line needs two points")
     mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
+    covariance = sum((x - mean_x) * (y - mean_y) for x, y in points)
+    slope = covariance / sum((x - mean_x) ** 2 for x, _ in points)
     return mean_y - slope * mean_x, slope

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import system
 from benchmarks.system import BenchmarkError
-from compose.java import java_home
+from clients.java import java_home
 from settings import Settings
 
 SAMPLE_MILLIS = 5  # of CPU, from one sample of a thread to its next
@@ -30,14 +30,19 @@ KINDS = {
 }
 ELSE = "all else"
 # async-profiler's names for what it runs on.
-LIBRARIES = {("linux", "x86_64"): "linux-x64", ("linux", "aarch64"): "linux-arm64", ("darwin", "arm64"): "macos"}
+LIBRARIES = {
+    ("linux", "x86_64"): "linux-x64",
+    ("linux", "aarch64"): "linux-arm64",
+    ("darwin", "arm64"): "macos",
+}
 
 
 @contextmanager
 def sampled(settings: Settings) -> Iterator[dict[str, dict[str, float]]]:
-    """Samples the TaskManager from entering to leaving; CPU seconds by kind, then by thread, are there after that.
+    """Samples the TaskManager from entering to leaving.
 
-    Raises BenchmarkError without a JDK's jcmd, which loads the profiler, or where that does not run.
+    What it gives is empty until then, and has CPU seconds by kind, then by thread. Raises
+    BenchmarkError without a JDK's jcmd, which loads the profiler, or where that does not run.
     """
     file, library = settings.state / "profile.txt", _library(settings)
     file.unlink(missing_ok=True)
@@ -51,13 +56,17 @@ def sampled(settings: Settings) -> Iterator[dict[str, dict[str, float]]]:
 
 
 def seconds(collapsed: str) -> dict[str, dict[str, float]]:
-    """CPU seconds by kind and thread of stacks as async-profiler writes them: thread;outermost;…;innermost samples."""
+    """CPU seconds by kind and thread of stacks as async-profiler writes them.
+
+    A line is `thread;outermost;…;innermost samples`.
+    """
     found: dict[str, dict[str, float]] = {kind: defaultdict(float) for kind in (*KINDS, ELSE)}
     for line in collapsed.splitlines():
         stack, _, samples = line.rpartition(" ")
         thread, *frames = stack.split(";")
-        name = re.fullmatch(r"\[(.*?)(?: tid=\d+)?\]", thread)[1]
-        kinds = (kind for frame in reversed(frames) for kind, is_it in KINDS.items() if is_it.search(frame))
+        name = re.sub(r"^\[|( tid=\d+)?\]$", "", thread)
+        innermost_first = ((kind, frame) for frame in reversed(frames) for kind in KINDS)
+        kinds = (kind for kind, frame in innermost_first if KINDS[kind].search(frame))
         found[next(kinds, ELSE)][name] += int(samples) * SAMPLE_MILLIS / 1000
     return found
 
@@ -67,7 +76,8 @@ def _library(settings: Settings) -> Path:
     try:
         name = f"{LIBRARIES[sys.platform, platform.machine()]}/libasyncProfiler.so"
     except KeyError:
-        raise BenchmarkError(f"async-profiler does not run on {sys.platform} {platform.machine()}") from None
+        here = f"{sys.platform} {platform.machine()}"
+        raise BenchmarkError(f"async-profiler does not run on {here}") from None
     (jar,) = (settings.state / "jars" / "profiler").glob("*.jar")
     with zipfile.ZipFile(jar) as packed:
         return Path(packed.extract(name, settings.state)).resolve()
@@ -76,10 +86,13 @@ def _library(settings: Settings) -> Path:
 def _tell(settings: Settings, library: Path, options: str) -> None:
     jcmd = java_home() / "bin" / "jcmd"
     if not jcmd.exists():
-        raise BenchmarkError(f"a profile takes a JDK: there is no {jcmd}. Install one and name it in JAVA_HOME")
+        raise BenchmarkError(
+            f"a profile takes a JDK: there is no {jcmd}. Install one and name it in JAVA_HOME"
+        )
     pid = system.processes(settings)["taskmanager"].pid
     # Without the quotes, jcmd would take the options for its own.
-    command = [jcmd, str(pid), "JVMTI.agent_load", library, f'"{options}"']
+    command = [str(jcmd), str(pid), "JVMTI.agent_load", str(library), f'"{options}"']
     told = subprocess.run(command, capture_output=True, text=True)
     if told.returncode or "return code: 0" not in told.stdout:
-        raise BenchmarkError(f"async-profiler could not be loaded: {told.stdout.strip()} {told.stderr.strip()}")
+        answer = f"{told.stdout.strip()} {told.stderr.strip()}"
+        raise BenchmarkError(f"async-profiler could not be loaded: {answer}")

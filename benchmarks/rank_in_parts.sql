@@ -1,4 +1,4 @@
--- sql/metrics/top_players.sql with a rank in each of ${parts} parts of the
+-- The metric.sql of the top players with a rank in each of ${parts} parts of the
 -- players: as parallel as there are parts. It gives the best ${places} of each
 -- part; who reads them takes the best of those, as the view does.
 -- Grain: one row per season and player.

@@ -1,18 +1,16 @@
-"""The system that is measured: its services as run_all.sh starts them, and what they take while something runs."""
+"""The system that is measured: its services as run_all.sh starts them, its jobs, what they take."""
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import math
 import os
 import re
 import struct
-import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -22,14 +20,20 @@ from threading import Event, Thread
 from unittest.mock import patch
 
 import psutil
-from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient
+from tenacity import RetryError
 
-from compose import broker, flink, postgres, services
-from compose.java import java_home
-from jobs import job, sql
-from settings import PREFIX, PROJECT, Settings
+from benchmarks.measured import Tables
+from clients import flink, offsets, postgres
+from clients.errors import JobError
+from clients.java import java_home
+from compose import services
+from compose.flink import taskmanager_memory_mb
+from compose.postgres import programs
+from games import sql
+from settings import Settings
 from tests import bounded
+from tests.chaos.system import SERVICES
+from tests.conftest import Stack
 
 
 class BenchmarkError(Exception):
@@ -44,64 +48,66 @@ class TooSlow(BenchmarkError):
         self.records = records
 
 
-SERVICES = ("taskmanager", "jobmanager", "zookeeper", "kafka", "postgres")
+Metric = Callable[..., str]  # gives the SELECT of a table, as games.sql.metric does
 SAMPLE_SECONDS = 0.5  # a thread that ends takes the CPU since its last sample with it
 SAMPLES_PER_QUESTION = 10  # to Flink, which gathers its metrics every ten seconds
+LOOK_SECONDS = 0.5  # from one look at a job that is awaited to the next
 MEGABYTE = 2**20
-ROWS = "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE schemaname = 'flink'"
-SIZES = "SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables WHERE schemaname = 'flink'"
+STATISTICS = "FROM pg_stat_user_tables WHERE schemaname = 'flink'"
+ROWS = f"SELECT relname, n_tup_ins + n_tup_upd + n_tup_del {STATISTICS}"
+SIZES = f"SELECT relname, pg_total_relation_size(relid) {STATISTICS}"
 
 
 @contextmanager
-def started(settings: Settings) -> Iterator[None]:
-    """The services under these settings, empty; gone with all their data in the end."""
-    chosen = {item.name: str(getattr(settings, item.name)) for item in dataclasses.fields(settings)}
-    environment = os.environ | {PREFIX + name.upper(): value for name, value in chosen.items()}
-
-    def run(*words: str) -> None:
-        if subprocess.run([sys.executable, "-m", "compose", *words], env=environment, cwd=PROJECT).returncode:
-            raise BenchmarkError("the services could not be started or stopped")
-
-    run("check")
+def started(stack: Stack) -> Iterator[None]:
+    """The services, empty; gone with all their data in the end. Raises AssertionError."""
+    stack.run("compose", "check")
     try:
-        run("start", *reversed(SERVICES))
-        run("create")
+        stack.run("compose", "start", *SERVICES)
+        stack.run("compose", "create")
         yield
     finally:
-        run("stop")
-        run("reset", "--yes")
+        stack.run("compose", "stop")
+        stack.run("compose", "reset", "--yes")
 
 
 def machine(settings: Settings) -> str:
     """What the figures were measured on, in one line."""
-    cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next(line for line in lines if line.startswith("model name")).split(": ")[1]
     memory = psutil.virtual_memory().total / 2**30
     java = (java_home() / "release").read_text().split('JAVA_VERSION="')[1].split('"')[0]
     return (
-        f"{psutil.cpu_count()} × {cpu.split(': ')[1]}, {memory:.0f} GB; Python {sys.version.split()[0]}, Java {java}, "
-        f"Flink {_version('flink-dist-', settings)}, Kafka {_version('kafka_2.13-', settings, 'kafka')}, "
-        f"PostgreSQL {postgres.programs().version}; TaskManager {flink.taskmanager_memory_mb(settings)} MB, "
-        f"parallelism {settings.parallelism}; load average {os.getloadavg()[0]:.0f} when it began"
+        f"{psutil.cpu_count()} × {cpu}, {memory:.0f} GB; "
+        f"Python {sys.version.split()[0]}, Java {java}, "
+        f"Flink {_version(settings, 'flink', 'flink-dist-')}, "
+        f"Kafka {_version(settings, 'kafka', 'kafka_2.13-')}, PostgreSQL {programs().version}; "
+        f"TaskManager {taskmanager_memory_mb(settings)} MB, parallelism {settings.parallelism}; "
+        f"load average {os.getloadavg()[0]:.0f} when it began"
     )
 
 
-def _version(start: str, settings: Settings, library: str = "flink") -> str:
+def _version(settings: Settings, library: str, start: str) -> str:
     jar = next((settings.state / "jars" / library).glob(f"{start}*.jar"))
     return jar.stem.removeprefix(start)
 
 
 @dataclass
 class Usage:
-    """What the system took from the beginning to the end of something; all empty before the end."""
+    """What the system took from the beginning to the end of something; empty before the end.
+
+    `thread_seconds` is CPU in the TaskManager, by names of 15 characters; `peak_mb` is resident
+    memory; `busy_percent` is of the time, by operators' chain.
+    """
 
     cpu_seconds: dict[str, float] = field(default_factory=dict)
-    thread_seconds: dict[str, float] = field(default_factory=dict)  # CPU in the TaskManager, by names of 15 characters
-    peak_mb: dict[str, float] = field(default_factory=dict)  # resident memory
+    thread_seconds: dict[str, float] = field(default_factory=dict)
+    peak_mb: dict[str, float] = field(default_factory=dict)
     heap_peak_mb: float = 0.0
     gc_seconds: float = 0.0
     rows_written: dict[str, int] = field(default_factory=dict)
     table_mb: dict[str, float] = field(default_factory=dict)
-    busy_percent: dict[str, float] = field(default_factory=dict)  # of the time, by operators' chain
+    busy_percent: dict[str, float] = field(default_factory=dict)
 
 
 class Watch:
@@ -134,10 +140,10 @@ class Watch:
             before = self._threads_before.get(thread, ("", 0.0))[1]
             usage.thread_seconds[name] = usage.thread_seconds.get(name, 0.0) + seconds - before
         usage.gc_seconds = _gc_seconds(self._settings) - self._gc
-        usage.rows_written = {
-            name: rows - self._rows.get(name, 0) for name, rows in counts(self._settings, ROWS).items()
-        }
-        usage.table_mb = {name: size / MEGABYTE for name, size in counts(self._settings, SIZES).items()}
+        rows = counts(self._settings, ROWS)
+        usage.rows_written = {name: rows[name] - self._rows.get(name, 0) for name in rows}
+        sizes = counts(self._settings, SIZES)
+        usage.table_mb = {name: size / MEGABYTE for name, size in sizes.items()}
         usage.busy_percent = {name: fmean(values) for name, values in self._busy.items()}
 
     def _sample(self) -> None:
@@ -150,7 +156,8 @@ class Watch:
             if number % SAMPLES_PER_QUESTION:
                 continue
             for name, process in self._processes.items():
-                usage.peak_mb[name] = max(usage.peak_mb.get(name, 0), process.memory_info().rss / MEGABYTE)
+                resident = process.memory_info().rss / MEGABYTE
+                usage.peak_mb[name] = max(usage.peak_mb.get(name, 0), resident)
             heap = _taskmanager(self._settings, "Status.JVM.Memory.Heap.Used") / MEGABYTE
             usage.heap_peak_mb = max(usage.heap_peak_mb, heap)
             for name, share in _busy(self._settings).items():
@@ -159,17 +166,17 @@ class Watch:
 
 def processes(settings: Settings) -> dict[str, psutil.Process]:
     """The process of each service."""
-    found = services.rpc(settings).getAllProcessInfo()
-    return {each["name"]: psutil.Process(each["pid"]) for each in found if each["name"] in SERVICES and each["pid"]}
+    pids = {each["name"]: each["pid"] for each in services.rpc(settings).getAllProcessInfo()}
+    return {name: psutil.Process(pids[name]) for name in SERVICES if pids.get(name)}
 
 
 def cpu_seconds(settings: Settings) -> dict[str, float]:
-    """CPU seconds of each service so far, with its children; those that have ended count with their parent."""
-    found = {}
+    """CPU seconds of each service so far, with its children; a parent counts those that ended."""
+    seconds = {}
     for name, process in processes(settings).items():
         family = [process, *process.children(recursive=True)]
-        found[name] = sum(sum(each.cpu_times()[:4]) for each in family)
-    return found
+        seconds[name] = sum(sum(each.cpu_times()[:4]) for each in family)
+    return seconds
 
 
 def _threads(process: psutil.Process) -> dict[int, tuple[str, float]]:
@@ -177,29 +184,35 @@ def _threads(process: psutil.Process) -> dict[int, tuple[str, float]]:
     found = {}
     for stat in Path(f"/proc/{process.pid}/task").glob("*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            thread, name, numbers = re.fullmatch(r"(\d+) \((.*)\) (.*)\n", stat.read_text(), re.DOTALL).groups()
+            matched = re.fullmatch(r"(\d+) \((.*)\) (.*)\n", stat.read_text(), re.DOTALL)
+            assert matched, f"{stat} has another form than proc(5) tells"
+            thread, name, numbers = matched.groups()
             ticks = sum(map(int, numbers.split()[11:13]))
             found[int(thread)] = name, ticks / os.sysconf("SC_CLK_TCK")
     return found
 
 
 def counts(settings: Settings, query: str) -> dict[str, int]:
+    """The rows of a query, each a name and a number."""
     with postgres.connect(postgres.owner_dsn(settings)) as db, db.cursor() as cursor:
         cursor.execute(query)
         return {name: int(number) for name, number in cursor}
 
 
 def _gc_seconds(settings: Settings) -> float:
-    """How long the TaskManager's collectors have worked, from the counters that a JVM keeps in a file."""
+    """How long the TaskManager's collectors have worked, as its JVM keeps count in a file."""
     pid = processes(settings)["taskmanager"].pid
-    held = next(Path("/tmp").glob(f"hsperfdata_*/{pid}")).read_bytes()
-    counters = dict(_counters(held))
-    ticks = sum(count for name, count in counters.items() if re.fullmatch(r"sun\.gc\.collector\.\d+\.time", name))
+    counters = dict(_counters(next(Path("/tmp").glob(f"hsperfdata_*/{pid}")).read_bytes()))
+    times = re.compile(r"sun\.gc\.collector\.\d+\.time")
+    ticks = sum(number for name, number in counters.items() if times.fullmatch(name))
     return ticks / counters["sun.os.hrt.frequency"]
 
 
 def _counters(held: bytes) -> Iterator[tuple[str, int]]:
-    """The whole numbers in a JVM's file of counters; the format stands in the JDK's PerfDataBuffer.java (2.0)."""
+    """The whole numbers in a JVM's file of counters.
+
+    Their format stands in the JDK's PerfDataBuffer.java (2.0).
+    """
     place, entries = struct.unpack_from("<ii", held, 24)
     for _ in range(entries):
         length, name_at, items, kind, value_at = struct.unpack_from("<iiic3xi", held, place)
@@ -211,52 +224,32 @@ def _counters(held: bytes) -> Iterator[tuple[str, int]]:
 
 def _taskmanager(settings: Settings, metric: str) -> float:
     """A metric of the TaskManager, summed up over all of them."""
-    found = job.rest(settings, "GET", f"/taskmanagers/metrics?get={metric}&agg=sum")
-    return float(found[0]["sum"]) if found else 0.0
+    answer = flink.rest(settings, "GET", f"/taskmanagers/metrics?get={metric}&agg=sum")
+    return float(answer[0]["sum"]) if answer else 0.0
 
 
 def _busy(settings: Settings) -> dict[str, float]:
     """How busy the busiest subtask of each chain of operators is, in percent of the time."""
     shares = {}
-    for job_id in job.running(settings).values():
-        for vertex in job.rest(settings, "GET", f"/jobs/{job_id}")["vertices"]:
-            path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics?get=busyTimeMsPerSecond&agg=max"
-            for found in job.rest(settings, "GET", path):
-                if math.isfinite(busy := float(found["max"])):  # one that begins does not know
-                    shares[vertex["name"]] = busy / 10
+    for job_id in flink.running(settings).values():
+        for name, path in _vertices(settings, job_id):
+            question = f"{path}?get=busyTimeMsPerSecond&agg=max"
+            for answer in flink.rest(settings, "GET", question):
+                if math.isfinite(busy := float(answer["max"])):  # one that begins does not know
+                    shares[name] = busy / 10
     return shares
 
 
-# Topics
-
-
-def create_topic(settings: Settings, keeps_times: bool) -> None:
-    """A topic for score events like the one that run_all.sh makes, kept for ever.
-
-    In one that keeps times, a record's timestamp is the sender's: what was recorded live then is filled in at once.
-    """
-    admin = broker.client(KafkaAdminClient, settings)
-    kind = "CreateTime" if keeps_times else "LogAppendTime"
-    configs = {"message.timestamp.type": kind, "retention.ms": "-1"}
-    asked = {settings.topic: {"num_partitions": settings.topic_partitions, "configs": configs}}
-    admin.create_topics(asked, wait_for_metadata=True)
-    admin.close()
+def _vertices(settings: Settings, job_id: str) -> Iterator[tuple[str, str]]:
+    """The name of each chain of operators, and the path of its metrics."""
+    for vertex in flink.rest(settings, "GET", f"/jobs/{job_id}")["vertices"]:
+        yield vertex["name"], f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics"
 
 
 def delete_topic(settings: Settings) -> None:
     """Delete the topic of the score events."""
-    admin = broker.client(KafkaAdminClient, settings)
-    admin.delete_topics([settings.topic])
-    admin.close()
-
-
-def ends(settings: Settings) -> dict[int, int]:
-    """The end offset of each partition of the topic."""
-    consumer = broker.client(KafkaConsumer, settings, enable_auto_commit=False)
-    partitions = [TopicPartition(settings.topic, number) for number in range(settings.topic_partitions)]
-    found = consumer.end_offsets(partitions)
-    consumer.close()
-    return {each.partition: end for each, end in found.items()}
+    with offsets.admin(settings) as admin:
+        admin.delete_topics([settings.topic])
 
 
 # Jobs
@@ -264,8 +257,10 @@ def ends(settings: Settings) -> dict[int, int]:
 
 @contextmanager
 def one_java_thread() -> Iterator[None]:
-    """No garbage is collected meanwhile: whichever thread did that would tell Java so, and may leave its connection to
-    this one, whose calls would go on in another Java thread. Flink's planner needs them all in one.
+    """No garbage is collected meanwhile.
+
+    Whichever thread did that would tell Java so, and may leave its connection to this one, whose
+    calls would go on in another Java thread. Flink's planner needs them all in one.
     """
     gc.collect()
     gc.disable()
@@ -277,62 +272,64 @@ def one_java_thread() -> Iterator[None]:
 
 def submit(
     settings: Settings,
-    tables: Iterable[str],
+    tables: Tables,
     title: str,
-    metric: Callable[[str, Settings], str] = sql.metric,
+    metric: Metric = sql.metric,
     is_bounded: bool = False,
 ) -> str:
     """Start a job that writes these tables; its id. A bounded one ends where the topic ends now."""
     with one_java_thread(), patch.object(sql, "metric", metric):
-        environment = job.table_environment(settings)
-        job.define_tables(environment, "postgres", settings, group=title.replace(" ", "-"))
-        if is_bounded:
-            bounded.end_with_the_topic(environment, settings)
-        job.execute(environment, job.compile_plan(environment, tables, settings), title)
-    return job.newest(settings, title)
-
-
-def shape(settings: Settings) -> tuple[tuple[str, ...], ...]:
-    """The tables of each of the jobs that run_all.sh submits."""
-    return tuple(map(tuple, job.planned(sql.JOBS, "postgres", settings).values()))
+        bounded.submit(settings, tables, title, is_bounded=is_bounded)
+    return flink.newest(settings, title)
 
 
 def cancel_all(settings: Settings) -> None:
     """End what a failed case left."""
-    for job_id in job.running(settings).values():
-        job.cancel(settings, job_id)
+    for job_id in flink.running(settings).values():
+        flink.cancel(settings, job_id)
 
 
 def restart_taskmanager(settings: Settings) -> None:
-    """Start Flink's TaskManager anew: busy with a job that was given up, it does not hear that the job is cancelled,
-    and would end itself minutes later, in the middle of something else.
+    """Start Flink's TaskManager anew.
+
+    Busy with a job that was given up, it does not hear that the job is cancelled, and would end
+    itself minutes later, in the middle of something else.
     """
     services.rpc(settings).stopProcess("taskmanager")
     services.start(settings, ["taskmanager"])
 
 
-def await_end(settings: Settings, job_id: str, deadline_seconds: float, progress: Callable[[int], None]) -> None:
-    """Wait until a job has read a topic to its end. Raises BenchmarkError when it fails, TooSlow when it is."""
-    deadline = time.monotonic() + deadline_seconds
-    while (found := job.rest(settings, "GET", f"/jobs/{job_id}"))["state"] not in job.ENDED:
+def await_end(
+    settings: Settings, title: str, deadline_seconds: float, progress: Callable[[int], None]
+) -> None:
+    """Wait until a job has read a topic to its end; `progress` is told how many records it read.
+
+    Raises BenchmarkError when it fails, TooSlow when it is.
+    """
+    job_id, deadline = flink.newest(settings, title), time.monotonic() + deadline_seconds
+    while True:
+        try:
+            return bounded.await_end(settings, title, LOOK_SECONDS)
+        except AssertionError:
+            logs = ".leaderboard/benchmark/logs"
+            raise BenchmarkError(f"'{title}' did not finish; {logs} tells why") from None
+        except RetryError:
+            progress(records_read(settings, job_id))
         if time.monotonic() > deadline:
-            read = records_read(settings, job_id)
-            with suppress(job.JobError):  # it cannot be cancelled when it has just ended
-                job.cancel(settings, job_id)
-                raise TooSlow(f"'{found['name']}' had not read its topic after {deadline_seconds:.0f} s", read)
-        progress(records_read(settings, job_id))
-        time.sleep(0.5)
-    if found["state"] != "FINISHED":
-        raise BenchmarkError(f"'{found['name']}' is {found['state']}; .leaderboard/benchmark/logs tells why")
+            records = records_read(settings, job_id)
+            with suppress(JobError):  # it cannot be cancelled when it has just ended
+                flink.cancel(settings, job_id)
+                waited = f"after {deadline_seconds:.0f} s"
+                raise TooSlow(f"'{title}' had not read its topic {waited}", records)
 
 
 def records_read(settings: Settings, job_id: str) -> int:
     """How many records a job's source has read so far."""
     read = 0
-    for vertex in job.rest(settings, "GET", f"/jobs/{job_id}")["vertices"]:
-        path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics"
-        names = [each["id"] for each in job.rest(settings, "GET", path)]
-        wanted = [name for name in names if name.startswith("Source__") and name.endswith("numRecordsIn")]
-        for found in job.rest(settings, "GET", f"{path}?get={','.join(wanted)}&agg=sum") if wanted else []:
-            read += int(found["sum"])
+    for _, path in _vertices(settings, job_id):
+        names = [each["id"] for each in flink.rest(settings, "GET", path)]
+        wanted = [each for each in names if re.fullmatch("Source__.*numRecordsIn", each)]
+        if wanted:
+            answer = flink.rest(settings, "GET", f"{path}?get={','.join(wanted)}&agg=sum")
+            read += sum(int(each["sum"]) for each in answer)
     return read

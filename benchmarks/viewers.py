@@ -1,6 +1,7 @@
-"""What many viewers cost: python -m benchmarks.viewers [viewers], beside a running scripts/run_all.sh.
+"""What many viewers cost: python -m benchmarks.viewers [viewers], beside scripts/run_all.sh.
 
-Each viewer is a session as a browser opens it: the page's websocket, and a refresh whenever the page asks for one.
+Each viewer is a session as a browser opens it: the page's websocket, and a refresh whenever the
+page asks for one.
 """
 
 from __future__ import annotations
@@ -13,53 +14,66 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
-from compose import postgres, services
+from clients import postgres
+from compose import services
 from settings import settings
 
 SECONDS = 20
-FORGOTTEN_SECONDS = 150  # Streamlit keeps a closed session for two minutes, in case the browser comes back
+# Streamlit keeps a closed session for two minutes, in case the browser comes back.
+FORGOTTEN_SECONDS = 150
 MEGABYTE = 2**20
+DATABASE_QUERY = """
+SELECT
+    (
+        SELECT xact_commit + xact_rollback
+        FROM pg_stat_database
+        WHERE datname = current_database()
+    ),
+    (SELECT COUNT(*) FROM pg_stat_activity WHERE usename = %s)
+"""
 
 
 @dataclass
 class Viewer:
-    """One open page: answers the page's wish to be refreshed, and notes how long each refresh takes."""
+    """One open page: refreshes when the page wishes, and notes how long each refresh takes."""
 
     path: str
     refreshes: list[float] = field(default_factory=list)
     received: int = 0
 
     async def watch(self, ready: Callable[[], None]) -> None:
-        """Look at the page until cancelled; `ready` is called when it has been shown for the first time."""
+        """Look at the page until cancelled; `ready` is called whenever all of it has come."""
         host = f"{settings.page_address}:{settings.dashboard_port}"
         address = f"ws://{host}{self.path}_stcore/stream"
-        async with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
+        async with connect(
+            address, subprotocols=[Subprotocol("streamlit")], max_size=None
+        ) as socket:
             await socket.send(_rerun().SerializeToString())
             asked: dict[str, float] = {}
             timers: dict[str, asyncio.Task] = {}
-            shown = False
             try:
                 async for message in socket:
                     self.received += len(message)
                     forward = ForwardMsg.FromString(message)
                     kind = forward.WhichOneof("type")
                     if kind == "auto_rerun":
-                        fragment, interval = forward.auto_rerun.fragment_id, forward.auto_rerun.interval
-                        if fragment not in timers:
-                            timers[fragment] = asyncio.create_task(_ask_again(socket, fragment, interval, asked))
+                        wish = forward.auto_rerun
+                        if wish.fragment_id not in timers:
+                            again = _ask_again(socket, wish.fragment_id, wish.interval, asked)
+                            timers[wish.fragment_id] = asyncio.create_task(again)
                     elif kind == "script_finished":
                         now = time.monotonic()
                         self.refreshes += [now - at for at in asked.values()]
                         asked.clear()
-                        if not shown:
-                            shown = True
-                            ready()
+                        ready()
             finally:
                 for timer in timers.values():
                     timer.cancel()
@@ -74,7 +88,7 @@ def _rerun(fragment: str = "") -> BackMsg:
     return message
 
 
-async def _ask_again(socket: object, fragment: str, interval: float, asked: dict[str, float]) -> None:
+async def _ask_again(socket: Any, fragment: str, interval: float, asked: dict[str, float]) -> None:
     while True:
         await asyncio.sleep(interval)
         asked.setdefault(fragment, time.monotonic())
@@ -89,31 +103,32 @@ class System:
         self._process = psutil.Process(pid)
 
     def memory_mb(self) -> float:
+        """Resident memory of the page's process."""
         return self._process.memory_info().rss / MEGABYTE
 
     def threads(self) -> int:
+        """How many threads it has."""
         return self._process.num_threads()
 
     def cpu_seconds(self) -> float:
+        """CPU that it has used so far."""
         times = self._process.cpu_times()
         return times.user + times.system
 
     def database(self) -> tuple[int, int]:
         """Transactions of all so far, and connections of the page."""
         with closing(postgres.connect(postgres.owner_dsn(settings))) as db, db.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_force_next_flush()" if db.server_version >= 150_000 else "SELECT 1")
-            cursor.execute(
-                """SELECT
-                    (SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()),
-                    (SELECT COUNT(*) FROM pg_stat_activity WHERE usename = %s)""",
-                [postgres.READER],
-            )
-            return cursor.fetchone()
+            if db.server_version >= 150_000:
+                cursor.execute("SELECT pg_stat_force_next_flush()")
+            cursor.execute(DATABASE_QUERY, [postgres.READER])
+            ((transactions, connections),) = cursor.fetchall()
+            return transactions, connections
 
 
 async def main() -> int:
     """0 when it was measured."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.viewers", description=__doc__.splitlines()[0])
+    about = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.viewers", description=about)
     parser.add_argument("viewers", type=int, nargs="?", default=100)
     parser.add_argument("--path", default="/", help="the page that they look at")
     options = parser.parse_args()
@@ -131,9 +146,10 @@ async def main() -> int:
 
 
 async def _open(viewers: list[Viewer], open_pages: AsyncExitStack) -> float:
-    """Open all pages at once; seconds until the last was shown."""
-    began, shown = time.monotonic(), [asyncio.Event() for _ in viewers]
-    tasks = [asyncio.create_task(each.watch(event.set)) for each, event in zip(viewers, shown, strict=True)]
+    """Open all pages at once; seconds until all of the last one has come."""
+    began, ready = time.monotonic(), [asyncio.Event() for _ in viewers]
+    watching = [each.watch(event.set) for each, event in zip(viewers, ready, strict=True)]
+    tasks = [asyncio.create_task(each) for each in watching]
 
     async def close() -> None:
         for task in tasks:
@@ -141,7 +157,7 @@ async def _open(viewers: list[Viewer], open_pages: AsyncExitStack) -> float:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     open_pages.push_async_callback(close)
-    await asyncio.wait_for(asyncio.gather(*(event.wait() for event in shown)), timeout=180)
+    await asyncio.wait_for(asyncio.gather(*(event.wait() for event in ready)), timeout=180)
     return time.monotonic() - began
 
 
@@ -162,10 +178,16 @@ async def _measure(system: System, title: str, viewers: list[Viewer]) -> None:
     ]
     refreshes = sorted(time for each in viewers for time in each.refreshes)
     if refreshes:
-        slow = refreshes[int(0.95 * (len(refreshes) - 1))]
-        parts.append(f"{len(refreshes) / seconds / len(viewers):.2f} refreshes/s each")
-        parts.append(f"{1000 * statistics.median(refreshes):.0f} ms each, 95 % below {1000 * slow:.0f} ms")
-        parts.append(f"{sum(each.received for each in viewers) / seconds / len(viewers) / 1000:.0f} kB/s each")
+        median, slow = (
+            1000 * each
+            for each in (statistics.median(refreshes), refreshes[int(0.95 * (len(refreshes) - 1))])
+        )
+        kilobytes = sum(each.received for each in viewers) / 1000
+        parts += [
+            f"{len(refreshes) / seconds / len(viewers):.2f} refreshes/s each",
+            f"{median:.0f} ms each, 95 % below {slow:.0f} ms",
+            f"{kilobytes / seconds / len(viewers):.0f} kB/s each",
+        ]
     print(f"{title}: {', '.join(parts)}", flush=True)
 
 

@@ -15,19 +15,19 @@ from rich.console import Console
 from rich.live import Live
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from compose import flink, jars, postgres, services, status, topics
-from compose.errors import SetupError
-from dashboard.boards import BoardsUnavailable
-from jobs import moderation
-from jobs.job import JobError
-from settings import settings
+from boards import moderation, sinks
+from boards.postgres import PostgresSink
+from clients.errors import BoardsUnavailable, JobError, SetupError
+from compose import flink, jars, services, status
+from games import chosen
+from settings import SettingError, settings
 
 FIRST_ROWS_SECONDS = 120
 WATCH_SECONDS = 2
 
 
 def check() -> None:
-    """nothing runs yet, ports are free, there is room on the disk"""
+    """nothing runs yet, ports are free, the data is of this version, the disk has room"""
     services.check(settings)
 
 
@@ -47,9 +47,10 @@ def start(*names: str) -> None:
 
 def create() -> None:
     """create topics, tables, views and roles that are not there yet"""
-    topics.create(settings)
-    if settings.sink == "postgres" or not settings.postgres_url:
-        postgres.create(settings)
+    for sink in sinks.sinks(settings):
+        if sink.is_needed:
+            sink.create(chosen(settings))
+    if PostgresSink(settings).is_needed:  # it knows who is banned
         moderation.publish(settings)
 
 
@@ -59,40 +60,47 @@ def running() -> int:
 
 
 def await_boards() -> None:
-    """wait until all four boards have rows"""
+    """wait until the boards have rows"""
     console = Console()
     with console.status("Waiting for the first rows") as line:
+
+        def empty_boards() -> list[str]:
+            empty = status.first_rows(settings)
+            line.update(f"Waiting for rows of {', '.join(empty)}")
+            return empty
+
         waiting = Retrying(
             retry=retry_if_result(bool),
             wait=wait_fixed(0.5),
             stop=stop_after_delay(FIRST_ROWS_SECONDS),
-            before_sleep=lambda state: line.update(f"Waiting for rows of {', '.join(state.outcome.result())}"),
         )
         try:
-            waiting(status.first_rows, settings)
+            waiting(empty_boards)
         except RetryError as error:
+            empty = ", ".join(error.last_attempt.result())
             raise SetupError(
-                f"no rows after {FIRST_ROWS_SECONDS} s on {', '.join(error.last_attempt.result())}. Is anything "
-                f"sending events? scripts/status.sh says more; the logs are in {settings.state / 'logs'}"
+                f"no rows after {FIRST_ROWS_SECONDS} s on {empty}. Is anything sending events? "
+                f"scripts/status.sh says more; the logs are in {settings.state / 'logs'}"
             ) from None
-    console.print("All four boards have rows.")
+    console.print("The boards have rows.")
 
 
 def describe() -> None:
     """say where everything is"""
+    topics = ", ".join(game.topic(settings) for game in chosen(settings))
     print(
         f"""
 The leaderboard runs.
   Dashboard       http://{settings.page_address}:{settings.dashboard_port}
   Flink's page    http://{settings.flink_rest}
-  Kafka           {settings.brokers}, events in topic {settings.topic}
+  Kafka           {settings.brokers}, events in topic {topics}
   Metrics         http://{settings.bind_address}:{settings.monitor_port}/metrics
   Logs            {settings.state / "logs"}
   How it is       scripts/status.sh
-  Other sink      scripts/run_all.sh --sink postgres|kafka
+  Other sink      scripts/run_all.sh --sink {"|".join(sinks.NAMES)}
   Stop            scripts/stop.sh
 
-Totals move with every event; hot streaks come every {settings.streak_slide_seconds} s, about 6 s after they happened.
+Totals move with every event; boards of time windows follow about 6 s later.
 """
     )
 
@@ -113,12 +121,12 @@ def stop() -> None:
 
 def show_status(*options: str) -> int:
     """say how everything is; --json for programs; exit code 0 only when it is healthy"""
-    shown = status.status(settings)
+    found = status.status(settings)
     if "--json" in options:
-        print(json.dumps(shown.as_dict(), indent=2))
+        print(json.dumps(found.as_dict(), indent=2))
     else:
-        Console().print(status.table(shown))
-    return 0 if shown.is_healthy else 1
+        Console().print(status.table(found))
+    return 0 if found.is_healthy else 1
 
 
 def reset(*options: str) -> None:
@@ -126,10 +134,17 @@ def reset(*options: str) -> None:
     if services.is_up(settings):
         raise SetupError("it is running; scripts/stop.sh first")
     folder = settings.state / "data"
-    if "--yes" not in options and input(f"Wipe all boards, events and job state in {folder}? [y/N] ") != "y":
+    question = f"Wipe all boards, events and job state in {folder}? [y/N] "
+    if "--yes" not in options and input(question) != "y":
         print("Nothing was wiped.")
         return
-    shutil.rmtree(folder, ignore_errors=not folder.exists())
+    try:
+        shutil.rmtree(folder, ignore_errors=not folder.exists())
+    except OSError as error:
+        raise SetupError(
+            f"not all of {folder} could be wiped: {error}. Whoever started it may wipe it, "
+            "and so may root."
+        ) from error
     print("Wiped.")
 
 
@@ -146,6 +161,15 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "stop": stop,
     "reset": reset,
 }
+# What a person can read as one sentence.
+READABLE = (
+    SettingError,
+    SetupError,
+    JobError,
+    BoardsUnavailable,
+    psycopg2.Error,
+    KafkaError,
+)
 
 
 def main() -> int:
@@ -159,7 +183,7 @@ def main() -> int:
     options, rest = parser.parse_known_args()
     try:
         return VERBS[options.verb](*rest) or 0
-    except (SetupError, JobError, BoardsUnavailable, psycopg2.Error, KafkaError) as error:
+    except READABLE as error:
         print(f"{options.verb}: {str(error).strip()}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from jgo.constants import default_maven_repo
 from jgo.maven import MavenContext
 from rich.progress import Progress
 
-from compose.errors import SetupError
+from clients.errors import SetupError
 
 MANIFEST = Path(__file__).parent / "native" / "jars.txt"
 DOWNLOADS_AT_ONCE = 8
@@ -34,10 +34,11 @@ def manifest() -> list[Jar]:
 
 
 def fetch(folder: Path, *libraries: str) -> None:
-    """Link every jar, or those of some libraries, as `folder/<library>/<name>.jar`, downloading what is not at hand.
+    """Link every jar, or those of some libraries, as `folder/<library>/<name>.jar`.
 
-    Uses the machine's Maven repository when it has the jar, else keeps a repository in `folder`.
-    Raises SetupError when a download fails or a jar is not the one in the manifest.
+    What is not at hand is downloaded. The machine's Maven repository is used when it has the jar,
+    else one in `folder`. Raises SetupError when a download fails, or when a jar is not the one in
+    the manifest.
     """
     wanted = [jar for jar in manifest() if not libraries or jar.library in libraries]
     missing = [jar for jar in wanted if not _link(folder, jar).exists()]
@@ -69,7 +70,8 @@ def _provide(context: MavenContext, folder: Path, jar: Jar) -> None:
             path = context.project(group, artifact).at_version(version).artifact().resolve()
         except (requests.RequestException, RuntimeError) as error:
             raise SetupError(
-                f"Could not download {jar.coordinates}: {error}. Check the network (or its proxy) and run this again."
+                f"Could not download {jar.coordinates}: {error}. Check the network (or its proxy) "
+                "and run this again."
             ) from error
         if _sha256(path) == jar.sha256:
             link.unlink(missing_ok=True)
@@ -79,7 +81,9 @@ def _provide(context: MavenContext, folder: Path, jar: Jar) -> None:
             path.unlink()
         else:
             context.local_repos.clear()
-    raise SetupError(f"{path} is not the {jar.coordinates} that this project was tested with (sha256 differs).")
+    raise SetupError(
+        f"{path} is not the {jar.coordinates} that this project was tested with (sha256 differs)."
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Serves what compose.status sees as metrics for Prometheus: python -m compose.monitor.
+"""Serves what compose.status finds as metrics for Prometheus: python -m compose.monitor.
 
 Flink's figures come from its REST interface: its own Prometheus reporter can only listen on every
 interface, so it runs in the containers' network alone.
@@ -7,39 +7,36 @@ interface, so it runs in the containers' network alone.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 
-import psycopg2
-from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from compose import lag, postgres
+from boards.sinks import RejectCounter, sink
+from clients import flink
+from clients.errors import BoardsUnavailable, JobError
 from compose.status import Job, Status, status
-from jobs import checkpoints, job, sql
-from jobs.job import JobError
-from settings import Settings, settings
+from games import chosen
+from games.board import Game
+from jobs import checkpoints
+from jobs.running import computing
+from settings import SettingError, Settings, settings
 
 LOOK_SECONDS = 5
 PREFIX = "leaderboard"
-ANY_REASON = "any"
 HEAP = "Status.JVM.Memory.Heap"
-NEW_REJECTS = """
-    SELECT reason, count(*), max("offset")
-    FROM leaderboard.rejected_events
-    WHERE topic = %s AND partition = %s AND "offset" >= %s
-    GROUP BY reason
-"""
+
+Rejected = dict[str, dict[str, float]]  # by game and reason
 
 log = logging.getLogger(__name__)
 
 
 class Monitor(Collector):
-    """Looks when told to, and hands the latest look to Prometheus whenever that asks."""
+    """Looks when told to, and hands its latest findings to Prometheus whenever that asks."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -47,88 +44,107 @@ class Monitor(Collector):
         self._latest: list[Metric] = []
 
     def look(self) -> None:
-        """Look at everything once."""
-        shown = status(self._settings)
-        rejects = self._rejects.count(shown)
-        self._latest = list(metrics(shown, rejects, _heap(self._settings), self._settings))
+        """Ask everything once."""
+        found = status(self._settings)
+        rejected = self._rejects.count(found)
+        self._latest = list(metrics(found, rejected, _heap(self._settings), self._settings))
 
     def collect(self) -> Iterable[Metric]:
         return self._latest
 
 
 class Rejects:
-    """Counts rejected messages by reason, among those that came since the first look.
-
-    In Kafka mode it is the length of their topic: without reasons, and with what a job repeats after a recovery.
-    """
+    """Counts rejected messages by game and reason, in the sink that the jobs write to."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._counts: Counter[str] = Counter()
-        self._next: dict[int, int] = {}  # the list only grows: in each partition, this offset was not counted yet
+        self._counters: dict[tuple[str, str], RejectCounter] = {}  # by sink and game
+        self._counts: Rejected = {}
 
-    def count(self, shown: Status) -> dict[str, float]:
-        """The counts by reason; those of before while the list cannot be read."""
-        try:
-            if shown.sink == "kafka":
-                return {ANY_REASON: lag.end(self._settings, sql.board_topic("rejected_events"))}
-            if shown.board_rows:  # PostgreSQL has answered
-                self._add_new(shown.ends)
-        except (psycopg2.Error, KafkaError) as error:
-            log.warning("Rejected events were not counted: %s", str(error).strip())
-        return dict(self._counts)
+    def count(self, found: Status) -> Rejected:
+        """The counts; those of before while the sink does not answer."""
+        for game in chosen(self._settings):
+            has_answered = any(board.name in found.board_rows for board in game.boards)
+            if found.sink and has_answered and game.rejects:
+                ends = found.ends.get(game.topic(self._settings), {})
+                try:
+                    self._counts[game.name] = self._counter(found.sink, game).count(ends)
+                except BoardsUnavailable as error:
+                    log.warning("Rejected events were not counted: %s", error)
+        return self._counts
 
-    def _add_new(self, ends: dict[int, int]) -> None:
-        with closing(postgres.connect(postgres.reader_dsn(self._settings))) as db, db.cursor() as cursor:
-            for partition, end in ends.items():
-                since = self._next.setdefault(partition, end)
-                cursor.execute(NEW_REJECTS, [self._settings.topic, partition, since])
-                for reason, count, last in cursor:
-                    self._counts[reason] += count
-                    self._next[partition] = max(self._next[partition], last + 1)
+    def _counter(self, sink_name: str, game: Game) -> RejectCounter:
+        key = sink_name, game.name
+        if key not in self._counters:
+            self._counters[key] = sink(sink_name, self._settings).reject_counter(game)
+        return self._counters[key]
 
 
-def metrics(shown: Status, rejects: dict[str, float], heap: dict[str, float], settings: Settings) -> Iterator[Metric]:
-    """A look as metrics; what could not be looked at is left out."""
-    yield _gauge("healthy", "1 when scripts/status.sh finds no problem", shown.is_healthy)
-    running = {name: state == "RUNNING" for name, state in shown.services.items()}
-    yield _gauges("service_running", "1 when the supervisor keeps the service running", "service", running)
-    yield _gauges("board_rows", "rows of the board, at most 100", "board", shown.board_rows)
-    yield _gauges("board_age_seconds", "age of the board's newest data", "board", shown.board_age_seconds)
-    yield from _jobs(shown, settings)
+def metrics(
+    found: Status, rejected: Rejected, heap: dict[str, float], settings: Settings
+) -> Iterator[Metric]:
+    """A status as metrics; what is not known is left out."""
+    yield _gauge("healthy", "1 when scripts/status.sh finds no problem", found.is_healthy)
+    running = {name: state == "RUNNING" for name, state in found.services.items()}
+    yield _gauges(
+        "service_running", "1 when the supervisor keeps the service running", "service", running
+    )
+    rows = f"rows of the board, at most {settings.board_size}"
+    yield _gauges("board_rows", rows, "board", found.board_rows)
+    ages = found.board_age_seconds
+    yield _gauges("board_age_seconds", "age of the board's newest data", "board", ages)
+    yield from _jobs(found, settings)
     missing: Counter[str] = Counter()
-    for gap in shown.gaps:
+    for gap in found.gaps:
         missing[gap.job] += gap.records
-    yield _gauges("missing_records", "records that were deleted before the job had read them", "flink_job", missing)
-    if shown.ends:
-        yield CounterMetricFamily(f"{PREFIX}_records", "records that the topic ever had", sum(shown.ends.values()))
-    rejected = CounterMetricFamily(f"{PREFIX}_rejected_events", "rejected messages", labels=["reason"])
-    for reason, count in rejects.items():
-        rejected.add_metric([reason], count)
-    yield rejected
-    if shown.late_events is not None:
-        yield _gauge("late_events", "events of this season too late for a hot streak", shown.late_events)
-    yield _gauges("taskmanager_heap_bytes", "heap of the TaskManagers, used and at most", "of", heap)
+    deleted = "records that were deleted before the job had read them"
+    yield _gauges("missing_records", deleted, "flink_job", missing)
+    records = _counter("records", "records that the topic ever had", "topic")
+    for topic, ends in found.ends.items():
+        if ends:
+            records.add_metric([topic], sum(ends.values()))
+    yield records
+    rejects = _counter("rejected_events", "rejected messages", "game", "reason")
+    for game, counts in rejected.items():
+        for reason, count in counts.items():
+            rejects.add_metric([game, reason], count)
+    yield rejects
+    late = "events of this season that came too late for the board"
+    yield _gauges("late_events", late, "board", found.late_events)
+    of = "heap of the TaskManagers, used and at most"
+    yield _gauges("taskmanager_heap_bytes", of, "of", heap)
 
 
-def _jobs(shown: Status, settings: Settings) -> Iterator[Metric]:
-    taken, jobs = job.taken(shown.jobs), shown.jobs
-    healthy = {name: name in taken and not jobs[taken[name]].problems(settings) for name in sql.METRICS}
+def _jobs(found: Status, settings: Settings) -> Iterator[Metric]:
+    jobs, name_by_job = found.jobs, computing(found.jobs, settings)
+    well = {job for job, name in name_by_job.items() if not jobs[name].problems(settings)}
+    healthy = {board.name: board.job in well for game in chosen(settings) for board in game.boards}
     yield _gauges("job_healthy", "1 when a healthy job computes the board", "board", healthy)
 
     def of_each(name: str, help: str, value: Callable[[Job], float | None]) -> Metric:
-        return _gauges(f"job_{name}", help, "flink_job", {title: value(each) for title, each in jobs.items()})
+        values = {each.title: value(job) for each, job in jobs.items()}
+        return _gauges(f"job_{name}", help, "flink_job", values)
 
     yield of_each(
-        "checkpoint_age_seconds", "age of its last completed checkpoint", lambda each: each.checkpoint_age_seconds
+        "checkpoint_age_seconds",
+        "age of its last completed checkpoint",
+        lambda job: job.checkpoint_age_seconds,
     )
-    yield of_each("restarts", "how often Flink restarted it", lambda each: each.restarts)
-    yield of_each("repeated_events", "repeated events that it dropped since it started", lambda each: each.duplicates)
+    yield of_each("restarts", "how often Flink restarted it", lambda job: job.restarts)
     yield of_each(
-        "lag_records", "records that none of its checkpoints holds", lambda each: each.lag and each.lag.records
+        "repeated_events",
+        "repeated events that it dropped since it started",
+        lambda job: job.duplicates,
     )
     yield of_each(
-        "overdue_records", "those of them that one should hold by now", lambda each: each.lag and each.lag.overdue
+        "lag_records",
+        "records that none of its checkpoints holds",
+        lambda job: job.lag.records if job.lag else None,
+    )
+    yield of_each(
+        "overdue_records",
+        "those of them that one should hold by now",
+        lambda job: job.lag.overdue if job.lag else None,
     )
 
 
@@ -137,23 +153,28 @@ def _gauge(name: str, help: str, value: float) -> Metric:
 
 
 def _gauges(name: str, help: str, label: str, values: Mapping[str, float | None]) -> Metric:
-    made = GaugeMetricFamily(f"{PREFIX}_{name}", help, labels=[label])
+    gauges = GaugeMetricFamily(f"{PREFIX}_{name}", help, labels=[label])
     for key, value in values.items():
         if value is not None:
-            made.add_metric([key], value)
-    return made
+            gauges.add_metric([key], value)
+    return gauges
+
+
+def _counter(name: str, help: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(f"{PREFIX}_{name}", help, labels=labels)
 
 
 def _heap(settings: Settings) -> dict[str, float]:
+    path = f"/taskmanagers/metrics?get={HEAP}.Used,{HEAP}.Max&agg=sum"
     try:
-        found = job.rest(settings, "GET", f"/taskmanagers/metrics?get={HEAP}.Used,{HEAP}.Max&agg=sum")
+        answer = flink.rest(settings, "GET", path)
     except JobError:
         return {}
-    return {each["id"].removeprefix(f"{HEAP}.").lower(): each["sum"] for each in found}
+    return {each["id"].removeprefix(f"{HEAP}.").lower(): each["sum"] for each in answer}
 
 
 def main() -> None:
-    """Serve until stopped."""
+    """Serve until stopped. Raises SettingError for a game that there is not."""
     monitor = Monitor(settings)
     registry = CollectorRegistry()
     registry.register(monitor)
@@ -168,4 +189,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SettingError as error:
+        sys.exit(f"monitor: {error}")

@@ -1,4 +1,4 @@
-"""The services as supervised processes: their configuration files, starting, awaiting and stopping them."""
+"""The services as supervised processes: configured, started, awaited and stopped."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import psutil
 import psycopg2
@@ -20,22 +21,27 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from compose import broker, flink, postgres
-from compose.errors import SetupError
-from compose.java import java_home
-from compose.passwords import passwords
-from dashboard import login
+from clients import flink, kafka, postgres
+from clients.errors import SetupError
+from clients.java import java_home
+from clients.passwords import passwords
+from compose import flink as flink_cluster
+from compose import layout
+from compose import postgres as postgres_server
+from games import chosen
 from settings import PROJECT, Settings
 
 NATIVE = Path(__file__).parent / "native"
 FREE_DISK_MB = 2048  # topic, checkpoints and logs of a day at the default rate
+STOP_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Service:
-    """A supervised program: how it is started, on which ports it listens, how to tell that it answers.
+    """A supervised program: how it is started, and how to tell that it answers.
 
-    `is_ready` raises one of NOT_READY as long as the service does not answer.
+    `ports` are those on which it listens, by the settings that name them. `is_ready` raises one
+    of NOT_READY as long as it does not answer.
     """
 
     name: str
@@ -53,27 +59,40 @@ NOT_READY = (OSError, requests.RequestException, psycopg2.OperationalError, Kafk
 
 def services(settings: Settings) -> list[Service]:
     """Every service that this project starts under these settings, in the order of starting."""
-    made = []
+    return list(_services(settings))
+
+
+def _services(settings: Settings) -> Iterator[Service]:
+    has_flink = flink_cluster.is_own(settings)
     if not settings.postgres_url:
-        made.append(_postgres(settings))
-    if flink.is_own(settings):
-        made.append(_zookeeper(settings))
+        yield _postgres(settings)
+    if has_flink:
+        yield _zookeeper(settings)
     if not settings.kafka_brokers:
-        made.append(_kafka(settings))
-    if flink.is_own(settings):
-        made += [_jobmanager(settings), _taskmanager(settings)]
-    return [*made, _generator(settings), _dashboard(settings), _monitor(settings)]
+        yield _kafka(settings)
+    if has_flink:
+        yield _jobmanager(settings)
+        yield _taskmanager(settings)
+    yield from _injectors(settings)
+    yield _dashboard(settings)
+    yield _monitor(settings)
 
 
 def _postgres(settings: Settings) -> Service:
-    folder = postgres.data_folder(settings)
+    folder = postgres_server.data_folder(settings)
     config = settings.state / "conf" / "postgresql.conf"
-    options = ["-D", str(folder), "-c", f"config_file={config}"]
-    files = [f"hba_file={folder}/pg_hba.conf", f"ident_file={folder}/pg_ident.conf"]
+    files = {
+        "config_file": config,
+        "hba_file": folder / "pg_hba.conf",
+        "ident_file": folder / "pg_ident.conf",
+    }
+    options = ["-D", str(folder)]
+    for option, file in files.items():
+        options += ["-c", f"{option}={file}"]
+    program = str(postgres_server.programs().folder / "postgres")
     return Service(
         "postgres",
-        [*postgres.as_unprivileged(), str(postgres.programs().folder / "postgres"), *options]
-        + [word for file in files for word in ("-c", file)],
+        [*postgres_server.as_unprivileged(), program, *options],
         {"postgres_port": settings.postgres_port},
         lambda: postgres.connect(postgres.admin_dsn(settings)).close(),
         stop_signal="INT",  # fast shutdown: disconnects clients
@@ -106,17 +125,21 @@ def _kafka(settings: Settings) -> Service:
     return Service(
         "kafka",
         _java(settings, "kafka", settings.kafka_heap_mb, "kafka.Kafka", config),
-        {"kafka_port": settings.kafka_port, "kafka_controller_port": settings.kafka_controller_port},
-        lambda: broker.client(KafkaAdminClient, settings, bootstrap_timeout_ms=2000).close(),
+        {
+            "kafka_port": settings.kafka_port,
+            "kafka_controller_port": settings.kafka_controller_port,
+        },
+        lambda: kafka.client(KafkaAdminClient, settings, bootstrap_timeout_ms=2000).close(),
     )
 
 
 def _flink_program(settings: Settings, name: str) -> list[str]:
-    """Starts it with an empty folder for its temporary files: one that died has left some."""
+    """Its command line, which first empties its temporary folder: one that died has left files."""
     folder = str(settings.state / "data" / "flink" / name)
     start = 'rm -rf "$0" && mkdir "$0" && exec "$@"'
-    program = str(flink.flink_home() / "bin" / f"{name}.sh")
-    return ["bash", "-c", start, folder, program, "start-foreground", "-D", f"io.tmp.dirs={folder}"]
+    program = str(flink.home() / "bin" / f"{name}.sh")
+    options = ["start-foreground", "-D", f"io.tmp.dirs={folder}"]
+    return ["bash", "-c", start, folder, program, *options]
 
 
 def _jobmanager(settings: Settings) -> Service:
@@ -146,15 +169,17 @@ def _taskmanager(settings: Settings) -> Service:
     )
 
 
-def _generator(settings: Settings) -> Service:
-    port = settings.generator_metrics_port
-    return Service(
-        "generator",
-        [sys.executable, "-m", "generator", "--rate", str(settings.rate_per_second), "--metrics-port", str(port)],
-        {"generator_metrics_port": port} if port else {},
-        lambda: None,
-        stop_signal="INT",
-    )
+def _injectors(settings: Settings) -> Iterator[Service]:
+    for game in chosen(settings):
+        if game.injector:
+            words = game.injector.words(settings)
+            yield Service(
+                f"{game.name}_generator",
+                [sys.executable, "-m", "generator", game.name, *words],
+                game.injector.ports(settings),
+                lambda: None,
+                stop_signal="INT",
+            )
 
 
 def _dashboard(settings: Settings) -> Service:
@@ -190,19 +215,39 @@ def _has_slots(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Raise SetupError when the supervisor runs already, a port is taken or the disk is nearly full."""
+    """Raise SetupError or SettingError when the services cannot be started.
+
+    They run already, others could open the page unasked, the data is an earlier version's, the
+    disk is nearly full, or a port is taken.
+    """
     if is_up(settings):
         raise SetupError("it is running already")
-    login.check(settings)
+    settings.check_login()
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _check_data(settings)
     free = shutil.disk_usage(settings.state).free // 2**20
     if free < FREE_DISK_MB:
-        raise SetupError(f"only {free} MB are free at {settings.state}; {FREE_DISK_MB} MB are needed. Make room there.")
+        raise SetupError(
+            f"only {free} MB are free at {settings.state}; {FREE_DISK_MB} MB are needed. "
+            "Make room there."
+        )
     ports = {"supervisor_port": settings.supervisor_port}
     for service in services(settings):
         ports |= service.ports
     for setting, port in ports.items():
         _check_port(settings, setting, port)
+
+
+def _check_data(settings: Settings) -> None:
+    """Raise SetupError when the folders of our own services are an earlier version's."""
+    kept = []
+    if flink_cluster.is_own(settings):
+        kept += ["flink", "zookeeper"]
+    if not settings.kafka_brokers:
+        kept.append("kafka")
+    if not settings.postgres_url:
+        kept.append("postgres-*")
+    layout.check(settings.state / "data", kept)
 
 
 def _check_port(settings: Settings, setting: str, port: int) -> None:
@@ -212,17 +257,24 @@ def _check_port(settings: Settings, setting: str, port: int) -> None:
             probe.bind((settings.bind_address, port))
         except OSError as error:
             raise SetupError(
-                f"Port {port} on {settings.bind_address} is taken ({error.strerror}). Stop what uses it, "
-                f"or choose another: LEADERBOARD_{setting.upper()}=<port>."
+                f"Port {port} on {settings.bind_address} is taken ({error.strerror}). Stop what "
+                f"uses it, or choose another: LEADERBOARD_{setting.upper()}=<port>."
             ) from None
 
 
 def start_supervisor(settings: Settings) -> None:
-    """Write all configuration files and start the supervisor, which starts nothing yet."""
+    """Write all configuration files and start the supervisor, which starts nothing yet.
+
+    Raises SetupError when the data is an earlier version's.
+    """
+    _check_data(settings)
+    layout.mark(settings.state / "data")
     _write_configuration(settings)
-    config = settings.state / "conf" / "supervisord.conf"
-    subprocess.run([sys.executable, "-m", "supervisor.supervisord", "-c", config], check=True, cwd=PROJECT)
-    _await("supervisord", lambda: rpc(settings).getState(), 20, settings.state / "logs" / "supervisord.log")
+    config = str(settings.state / "conf" / "supervisord.conf")
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", config]
+    subprocess.run(command, check=True, cwd=PROJECT)
+    log = settings.state / "logs" / "supervisord.log"
+    _await("supervisord", lambda: rpc(settings).getState(), 20, log)
 
 
 def _write_configuration(settings: Settings) -> None:
@@ -243,7 +295,7 @@ def _write_configuration(settings: Settings) -> None:
     if not settings.kafka_brokers:
         _format_kafka(settings)
     if not settings.postgres_url:
-        postgres.make_cluster(settings, passwords(settings.state)["postgres_admin"])
+        postgres_server.make_cluster(settings, passwords(settings.state)["postgres_admin"])
 
 
 def _values(settings: Settings) -> dict[str, object]:
@@ -253,10 +305,10 @@ def _values(settings: Settings) -> dict[str, object]:
         "data": settings.state / "data",
         "logs": settings.state / "logs",
         "supervisor_password": passwords(settings.state)["supervisor"],
-        "java_options": flink.java_options(),
-        "taskmanager_memory_mb": flink.taskmanager_memory_mb(settings),
-        "state_memory_mb": flink.state_memory_mb(settings),
-        "task_slots": flink.task_slots(settings),
+        "java_options": flink_cluster.java_options(),
+        "taskmanager_memory_mb": flink_cluster.taskmanager_memory_mb(settings),
+        "state_memory_mb": flink_cluster.state_memory_mb(settings),
+        "task_slots": flink_cluster.task_slots(settings),
     }
 
 
@@ -286,15 +338,20 @@ def _format_kafka(settings: Settings) -> None:
     command = _java(settings, "kafka", 128, "kafka.tools.StorageTool", *arguments)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise SetupError(f"Kafka could not format its folder: {done.stdout.strip()} {done.stderr.strip()}")
+        said = f"{done.stdout.strip()} {done.stderr.strip()}"
+        raise SetupError(f"Kafka could not format its folder: {said}")
 
 
 def start(settings: Settings, names: list[str]) -> None:
-    """Start these services in turn and await each. Raises SetupError naming the log when one is not ready in time."""
-    for service in (each for each in services(settings) if each.name in names):
+    """Start these services in turn and await each.
+
+    Raises SetupError naming the log when one is not ready in time.
+    """
+    wanted = [each for each in services(settings) if each.name in names]
+    for service in wanted:
         if rpc(settings).getProcessInfo(service.name)["statename"] not in ("RUNNING", "STARTING"):
             rpc(settings).startProcess(service.name, False)
-    for service in (each for each in services(settings) if each.name in names):
+    for service in wanted:
         log = settings.state / "logs" / f"{service.name}.log"
         _await(service.name, service.is_ready, service.deadline_seconds, log)
 
@@ -315,7 +372,7 @@ def _await(name: str, is_ready: Callable[[], object], deadline_seconds: int, log
         ) from cause
 
 
-def rpc(settings: Settings) -> xmlrpc.client.ServerProxy:
+def rpc(settings: Settings) -> Any:
     """Supervisor's own interface: its methods are http://supervisord.org/api.html."""
     password = passwords(settings.state)["supervisor"]
     address = f"{settings.bind_address}:{settings.supervisor_port}"
@@ -338,9 +395,9 @@ def is_up(settings: Settings) -> bool:
 
 
 def states(settings: Settings) -> dict[str, str]:
-    """Supervisor's state of each service (RUNNING, BACKOFF, …); all STOPPED when the supervisor is down.
+    """Supervisor's state of each service (RUNNING, BACKOFF, …), all STOPPED when it is down.
 
-    None in containers, or before the first start.
+    Empty in containers, or before the first start.
     """
     if not (settings.state / "conf" / "supervisord.conf").exists():
         return {}
@@ -359,7 +416,8 @@ def stop(settings: Settings) -> bool:
         return False
     family = [process, *process.children(recursive=True)]
     process.terminate()
-    _, left = psutil.wait_procs(family, timeout=120)
+    _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
     if left:
-        raise SetupError(f"still running after 120 s: {', '.join(f'{each.name()} ({each.pid})' for each in left)}")
+        names = ", ".join(f"{each.name()} ({each.pid})" for each in left)
+        raise SetupError(f"still running after {STOP_SECONDS} s: {names}")
     return True

@@ -1,8 +1,8 @@
 """How the whole system is: services, jobs, checkpoints and the age of the boards.
 
-RUNNING is not health: healthy means that every service runs, every metric has a job
-whose checkpoints complete and that has read all but the newest events, that no event
-was deleted unread, and that the boards hold recent data.
+RUNNING is not health. Healthy means that every service runs, that every board has a job whose
+checkpoints complete and that has read all but the newest events, that no event was deleted
+unread, and that the boards hold recent data.
 """
 
 from __future__ import annotations
@@ -12,30 +12,38 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from kafka.errors import KafkaError
 from rich.markup import escape
 from rich.table import Table
 
-from compose import flink, lag, services
+from boards.sinks import sink
+from boards.snapshot import STALE_SECONDS, Boards
+from clients import flink
+from clients.errors import BoardsUnavailable, JobError
+from compose import lag, services
+from compose.flink import is_own
 from compose.lag import Gap, Lag, Reading
-from dashboard import boards
-from dashboard.boards import Boards
-from jobs import job, sql
+from games import chosen
+from games.board import Board
+from jobs.names import JobName, board_jobs
+from jobs.running import computing, planned, running, sink_in_use, sink_of
 from settings import Settings
 
-STALE_SECONDS = 30
 # A checkpoint may fail to start while the one before is late: three intervals and a little.
 CHECKPOINT_INTERVALS = 3
 TOO_OLD = "the newest score on the boards is"
+EMPTY = "has no rows yet"
 
 
 @dataclass(frozen=True)
 class Job:
     """A Flink job: its state, the seconds since its last completed checkpoint, its restarts.
 
-    And, since it last started, how many records it has read, rows it has written and repeated events it has dropped,
-    as Flink counts them every few seconds; and its lag, unless Kafka does not answer.
+    And, since it last started, the repeated events that it has dropped, the records that it has
+    read and the rows that it has written, as Flink counts them every few seconds. Its lag is None
+    when Kafka does not answer.
     """
 
     state: str
@@ -53,25 +61,34 @@ class Job:
         if self.checkpoint_age_seconds is None:
             return ["has no completed checkpoint yet"]
         found = []
-        if self.checkpoint_age_seconds > late_seconds(settings):
-            found.append(f"completed its last checkpoint {self.checkpoint_age_seconds:.0f} s ago")
+        limit = late_seconds(settings)
+        if self.checkpoint_age_seconds > limit:
+            age = f"{self.checkpoint_age_seconds:.0f} s"
+            found.append(f"completed its last checkpoint {age} ago")
         if self.lag and self.lag.overdue:
-            found.append(f"has yet to read {self.lag.overdue:,} records older than {late_seconds(settings)} s")
+            found.append(f"has yet to read {self.lag.overdue:,} records older than {limit} s")
         return found
 
 
 @dataclass(frozen=True)
 class Status:
-    """Everything that was looked at, and what is wrong with it; healthy when nothing is."""
+    """Everything that was asked, and what is wrong with it; healthy when nothing is.
+
+    sink              the sink that the jobs write to; None when none of them runs
+    ends              how many records each partition ever had, by topic
+    board_rows        the rows of each board, of all games, by its name
+    board_age_seconds the age of its newest row; None for a board that carries no time
+    late_events       events of the newest season that came too late for a board, where counted
+    """
 
     sink: str | None = None
     services: dict[str, str] = field(default_factory=dict)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    ends: dict[int, int] = field(default_factory=dict)  # how many records each partition ever had
+    jobs: dict[JobName, Job] = field(default_factory=dict)
+    ends: dict[str, dict[int, int]] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     board_rows: dict[str, int] = field(default_factory=dict)
-    board_age_seconds: dict[str, float | None] = field(default_factory=dict)  # the MVPs carry no time
-    late_events: int | None = None  # of the newest season
+    board_age_seconds: dict[str, float | None] = field(default_factory=dict)
+    late_events: dict[str, int] = field(default_factory=dict)
     data_age_seconds: float | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -79,44 +96,86 @@ class Status:
     def is_healthy(self) -> bool:
         return not self.problems
 
-    def as_dict(self) -> dict:
-        """The status as plain JSON values."""
-        return asdict(self) | {"is_healthy": self.is_healthy}
+    def as_dict(self) -> dict[str, Any]:
+        """The status as plain JSON values; a job's key is its title."""
+        jobs = {name.title: asdict(each) for name, each in self.jobs.items()}
+        values = asdict(replace(self, jobs={}))
+        return values | {"jobs": jobs, "is_healthy": self.is_healthy}
 
 
 def status(settings: Settings) -> Status:
-    """Look at everything once. Raises nothing: what cannot be reached is a problem in the answer."""
+    """Ask everything once.
+
+    What cannot be reached is no error, but a problem in the answer.
+    """
     states = services.states(settings)
     problems = [f"{name} is {state}" for name, state in states.items() if state != "RUNNING"]
     try:
-        running, sink = job.running(settings), job.sink_in_use(settings)
-        reading = _reading(running, settings, problems)
-        jobs = {name: _job(settings, name, job_id, reading) for name, job_id in sorted(running.items())}
-    except job.JobError as error:
+        ids = running(settings)
+        reading = _reading(ids, settings, problems)
+        jobs = {name: _job(settings, name, ids[name], reading) for name in sorted(ids)}
+    except JobError as error:
         gaps = lag.gaps(settings)
-        return Status(services=states, gaps=gaps, problems=[*problems, *map(str, gaps), str(error)])
+        problems += [*map(str, gaps), str(error)]
+        return Status(services=states, gaps=gaps, problems=problems)
     gaps = lag.gaps(settings)
     problems += [*map(str, gaps), *_job_problems(jobs, settings)]
-    shown = Status(sink, states, jobs, reading.ends, gaps, problems=problems)
-    if sink is None:
-        return shown
-    try:
-        read = boards.read(sink, settings)
-    except boards.BoardsUnavailable as error:
-        return replace(shown, problems=[*problems, str(error)])
-    rows = _rows(read)
-    problems += [f"{name} has no rows yet" for name, count in rows.items() if not count]
-    age = _age(read.as_of)
+    sink_name = sink_of(jobs, settings)
+    found = Status(sink_name, states, jobs, reading.ends, gaps, problems=problems)
+    return _with_boards(found, sink_name, settings) if sink_name else found
+
+
+def _with_boards(found: Status, sink_name: str, settings: Settings) -> Status:
+    """The same, with what the boards hold, and what is wrong with them."""
+    snapshots, problems = [], [*found.problems]
+    for game in chosen(settings):
+        try:
+            snapshots.append(sink(sink_name, settings).read(game))
+        except BoardsUnavailable as error:
+            if str(error) not in problems:  # one store that is away is one problem
+                problems.append(str(error))
+    ages = [age for each in snapshots if (age := _age(each.as_of)) is not None]
+    for snapshot in snapshots:
+        problems += board_problems(snapshot, settings)
+    boards = [(board, each) for each in snapshots for board in each.game.boards]
+    return replace(
+        found,
+        board_rows={board.name: len(each.rows[board.name]) for board, each in boards},
+        board_age_seconds={
+            board.name: _age(each.newest(board)) for board, each in boards if each.rows[board.name]
+        },
+        late_events={
+            board.name: count
+            for board, each in boards
+            if (count := each.late_events(board)) is not None
+        },
+        data_age_seconds=min(ages, default=None),
+        problems=problems,
+    )
+
+
+def board_problems(snapshot: Boards, settings: Settings) -> list[str]:
+    """What is wrong with a game's boards, each as a sentence without its full stop."""
+    problems = [f"{name} {EMPTY}" for name in _empty(snapshot)]
+    age = _age(snapshot.as_of)
     if age is not None and age > STALE_SECONDS:
-        problems.append(f"{TOO_OLD} {age:.0f} s old")
-    ages = {name: _age(read.newest(name)) for name in sql.METRICS if rows[name]}
-    late = read.rows["late_events"][0]["events"] if read.rows["late_events"] else 0
-    return replace(shown, board_rows=rows, board_age_seconds=ages, late_events=late, data_age_seconds=age)
+        of = f" ({snapshot.game.name})" if len(chosen(settings)) > 1 else ""
+        problems.append(f"{TOO_OLD} {age:.0f} s old{of}")
+    return problems
 
 
-def _reading(running: Iterable[str], settings: Settings, problems: list[str]) -> Reading:
+def _empty(snapshot: Boards) -> list[str]:
+    """The names of the boards that have no rows, and should have some."""
+    return [board.name for board in _filling(snapshot.game.boards) if not snapshot.rows[board.name]]
+
+
+def _filling(boards: Iterable[Board]) -> list[Board]:
+    return [board for board in boards if not board.may_be_empty]
+
+
+def _reading(names: Iterable[JobName], settings: Settings, problems: list[str]) -> Reading:
     try:
-        return lag.look(settings, running, late_seconds(settings))
+        return lag.look(settings, names, late_seconds(settings))
     except KafkaError as error:
         problems.append(f"Kafka does not answer at {settings.brokers} ({error})")
         return Reading()
@@ -127,26 +186,33 @@ def late_seconds(settings: Settings) -> int:
     return settings.checkpoint_seconds * CHECKPOINT_INTERVALS + 10
 
 
-def _job(settings: Settings, name: str, job_id: str, reading: Reading) -> Job:
-    latest = job.latest_checkpoint(settings, job_id)
-    age = time.time() - latest["latest_ack_timestamp"] / 1000 if latest else None
-    restarts = job.rest(settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
-    details = job.rest(settings, "GET", f"/jobs/{job_id}")
-    restarts = int(restarts[0]["value"]) if restarts else 0
+def _job(settings: Settings, name: JobName, job_id: str, reading: Reading) -> Job:
+    latest = flink.latest_checkpoint(settings, job_id)
+    restarts = flink.rest(settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
+    details = flink.rest(settings, "GET", f"/jobs/{job_id}")
     vertices = details["vertices"]
-    duplicates = max(_dropped(settings, job_id, vertex) for vertex in vertices)
-    read = sum(vertex["metrics"]["read-records"] for vertex in vertices if vertex["name"].startswith("Source: "))
-    written = sum(_written(settings, job_id, vertex) for vertex in vertices)
-    return Job(details["state"], age, restarts, duplicates, reading.lags.get(name), read, written)
+    sources = (vertex for vertex in vertices if vertex["name"].startswith("Source: "))
+    return Job(
+        state=details["state"],
+        checkpoint_age_seconds=(
+            time.time() - latest["latest_ack_timestamp"] / 1000 if latest else None
+        ),
+        restarts=int(restarts[0]["value"]) if restarts else 0,
+        duplicates=max((_dropped(settings, job_id, vertex) for vertex in vertices), default=0),
+        lag=reading.lags.get(name),
+        records_read=sum(vertex["metrics"]["read-records"] for vertex in sources),
+        rows_written=sum(_written(settings, job_id, vertex) for vertex in vertices),
+    )
 
 
-def _written(settings: Settings, job_id: str, vertex: dict) -> int:
+def _written(settings: Settings, job_id: str, vertex: dict[str, Any]) -> int:
     """What went into the sinks of the boards."""
-    sinks = [f"Sink__{name}.numRecordsIn" for name in re.findall(r"Sink: (\w+\[\d+\])", vertex["name"])]
-    return int(sum(_counts(settings, job_id, vertex, sinks).values())) if sinks else 0
+    writers = re.findall(r"Sink: (\w+\[\d+\])", vertex["name"])
+    counters = [f"Sink__{writer}.numRecordsIn" for writer in writers]
+    return int(sum(_counts(settings, job_id, vertex, counters).values())) if counters else 0
 
 
-def _dropped(settings: Settings, job_id: str, vertex: dict) -> int:
+def _dropped(settings: Settings, job_id: str, vertex: dict[str, Any]) -> int:
     """What went into an operator that drops repeated events, and did not come out."""
     operator = vertex["name"].split(" -> ")[0]  # such as "Deduplicate[8]"
     if not operator.startswith("Deduplicate"):
@@ -156,20 +222,26 @@ def _dropped(settings: Settings, job_id: str, vertex: dict) -> int:
     return int(counts.get(into, 0) - counts.get(out, 0))
 
 
-def _counts(settings: Settings, job_id: str, vertex: dict, metrics: list[str]) -> dict[str, float]:
-    path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics?get={','.join(metrics)}"
-    return {metric["id"]: metric["sum"] for metric in job.rest(settings, "GET", path)}
+def _counts(
+    settings: Settings, job_id: str, vertex: dict[str, Any], counters: list[str]
+) -> dict[str, float]:
+    path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics?get={','.join(counters)}"
+    return {counter["id"]: counter["sum"] for counter in flink.rest(settings, "GET", path)}
 
 
-def _job_problems(jobs: dict[str, Job], settings: Settings) -> list[str]:
-    asked = sql.JOBS if flink.is_own(settings) else sql.METRICS  # an application has one job for all
-    wanted = job.taken(job.planned(asked, job.sink_of(jobs) or settings.sink, settings))
-    problems = [f"no job computes {name}" for name in sorted(wanted.keys() - job.taken(jobs).keys())]
-    return problems + [f"job '{name}' {what}" for name, each in jobs.items() for what in each.problems(settings)]
-
-
-def _rows(read: Boards) -> dict[str, int]:
-    return {name: len(read.rows[name]) for name in sql.METRICS}
+def _job_problems(jobs: dict[JobName, Job], settings: Settings) -> list[str]:
+    asked = [
+        (game.name, job)
+        for game in chosen(settings)
+        # Somebody else's Flink may run an application, which has one job for all boards.
+        for job in (game.jobs if is_own(settings) else board_jobs(game))
+    ]
+    target = sink_of(jobs, settings) or settings.sink
+    wanted = computing(planned(asked, target, settings), settings)
+    missing = wanted.keys() - computing(jobs, settings).keys()
+    return [f"no job computes {job}" for job in sorted(missing)] + [
+        f"job '{name}' {what}" for name, each in jobs.items() for what in each.problems(settings)
+    ]
 
 
 def _age(time_of: datetime | None) -> float | None:
@@ -177,32 +249,44 @@ def _age(time_of: datetime | None) -> float | None:
 
 
 def first_rows(settings: Settings) -> list[str]:
-    """The boards that have no rows yet."""
-    sink = job.sink_in_use(settings)
-    if sink is None:
-        return list(sql.METRICS)
-    return [name for name, count in _rows(boards.read(sink, settings)).items() if not count]
+    """The boards that have no rows yet, but for those that may be empty.
+
+    Raises BoardsUnavailable when the boards cannot be read, and JobError when Flink is away.
+    """
+    name = sink_in_use(settings)
+    if name is None:
+        return [board.name for game in chosen(settings) for board in _filling(game.boards)]
+    target = sink(name, settings)
+    return [board for game in chosen(settings) for board in _empty(target.read(game))]
 
 
-def table(shown: Status) -> Table:
+def table(found: Status) -> Table:
     """The status as a person reads it."""
-    made = Table(show_header=False, box=None, pad_edge=False)
-    for name, state in shown.services.items():
-        made.add_row("service", name, _coloured(state, state == "RUNNING"))
-    for name, each in shown.jobs.items():
-        age = "none yet" if each.checkpoint_age_seconds is None else f"{each.checkpoint_age_seconds:.0f} s ago"
-        behind = f"{each.lag.records:,} records" if each.lag else "unknown"
-        text = f"{each.state}, checkpoint {age}, lag {behind}, {each.restarts} restarts, "
-        text += f"{each.duplicates:,} repeated events dropped"
-        made.add_row("job", name, _coloured(text, each.state == "RUNNING"))
-    for name, count in shown.board_rows.items():
-        made.add_row("board", name, _coloured(f"{count} rows", count > 0))
-    if shown.data_age_seconds is not None:
-        made.add_row("data", "newest score", f"{shown.data_age_seconds:.1f} s old")
-    for problem in shown.problems:
-        made.add_row("problem", "", _coloured(problem, False))
-    made.add_row("", "", _coloured("healthy" if shown.is_healthy else "not healthy", shown.is_healthy))
-    return made
+    lines = Table(show_header=False, box=None, pad_edge=False)
+    for service, state in found.services.items():
+        lines.add_row("service", service, _coloured(state, state == "RUNNING"))
+    for name, job in found.jobs.items():
+        lines.add_row("job", escape(name.title), _coloured(_line(job), job.state == "RUNNING"))
+    for board, count in found.board_rows.items():
+        is_good = f"{board} {EMPTY}" not in found.problems
+        lines.add_row("board", board, _coloured(f"{count} rows", is_good))
+    if found.data_age_seconds is not None:
+        lines.add_row("data", "newest score", f"{found.data_age_seconds:.1f} s old")
+    for problem in found.problems:
+        lines.add_row("problem", "", _coloured(problem, False))
+    verdict = "healthy" if found.is_healthy else "not healthy"
+    lines.add_row("", "", _coloured(verdict, found.is_healthy))
+    return lines
+
+
+def _line(job: Job) -> str:
+    age = job.checkpoint_age_seconds
+    checkpoint = "none yet" if age is None else f"{age:.0f} s ago"
+    behind = f"{job.lag.records:,} records" if job.lag else "unknown"
+    return (
+        f"{job.state}, checkpoint {checkpoint}, lag {behind}, {job.restarts} restarts, "
+        f"{job.duplicates:,} repeated events dropped"
+    )
 
 
 def _coloured(text: str, is_good: bool) -> str:

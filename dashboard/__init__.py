@@ -1,1 +1,1 @@
-"""The page that shows the boards, and how they are read in either sink mode."""
+"""The page that shows the boards, and JSON beside it; what they show is read in `boards`."""

@@ -1,4 +1,7 @@
-"""Serves the page, with JSON beside it: python -m dashboard. Its headers keep a browser from asking anybody else."""
+"""Serves the page, with JSON beside it: python -m dashboard.
+
+Its headers keep a browser from asking anybody else.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,16 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from compose.errors import SetupError
-from dashboard import api, login
-from settings import PROJECT, settings
+from clients.errors import SetupError
+from dashboard import api, login, navigation
+from settings import PROJECT, SettingError, Settings, settings
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Below the root a browser would first ask beneath the page's own path, in vain, where the server is: this tells it.
-PATHS = ("/player", "/team", "/pipeline", "/moderation")
+# Below the root a browser would first ask beneath the page's own path, in vain, where the server
+# is: this tells it.
 SERVER_SCRIPT = "window.__streamlit = {BACKEND_BASE_URL: location.origin}"
 SERVER_HASH = base64.b64encode(hashlib.sha256(SERVER_SCRIPT.encode()).digest()).decode()
 
@@ -71,13 +74,23 @@ def _below_root(request: Request) -> HTMLResponse:
     return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
 
+def paths(settings: Settings) -> list[str]:
+    """The paths of all pages below the root."""
+    return [f"/{page.path}" for page in navigation.pages(settings) if page.path]
+
+
 def main() -> None:
-    """Serve until a signal ends it. Raises SystemExit with a message when others could read it unasked."""
+    """Serve until a signal ends it.
+
+    Raises SystemExit with a message when the settings are wrong, or when others could read the
+    page unasked.
+    """
     try:
-        login.check(settings)
+        settings.check_login()
         secrets = login.secrets(settings)
-        routes = [*api.routes(settings), *(Route(path, _below_root) for path in PATHS)]
-    except SetupError as error:
+        below_root = [Route(path, _below_root) for path in paths(settings)]
+        routes = [*api.routes(settings), *below_root]
+    except (SetupError, SettingError) as error:
         sys.exit(f"dashboard: {error}")
     options = {
         "server.address": settings.page_address,
@@ -85,11 +98,13 @@ def main() -> None:
         "server.headless": True,
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
-        # Python collects garbage by itself; doing so after each refresh as well took nine tenths of a refresh's time.
+        # Python collects garbage by itself; doing so after each refresh as well took nine tenths
+        # of a refresh's time.
         "runner.postScriptGC": False,
     }
     headers = [Middleware(SecurityHeaders)]
-    app = st.App(PROJECT / "dashboard" / "app.py", secrets=secrets, routes=routes, middleware=headers)
+    script = PROJECT / "dashboard" / "pages" / "app.py"
+    app = st.App(script, secrets=secrets, routes=routes, middleware=headers)
     app.run(config=options)
 
 

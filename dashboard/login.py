@@ -1,43 +1,23 @@
-"""Who may read the page: everybody on this machine, or those whom an OpenID Connect provider knows."""
+"""Who may read the page: everybody on this machine, or whom an OpenID Connect provider knows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from compose.errors import SetupError
-from compose.passwords import passwords
+from clients.errors import SetupError
+from clients.passwords import passwords
 from settings import Settings
 
 CALLBACK = "oauth2callback"  # Streamlit's own path
 
 
-def check(settings: Settings) -> None:
-    """Raise SetupError when others could open the page without a login and nobody has said that they may."""
-    if settings.oidc_metadata_url:
-        needed = ("oidc_client_id", "oidc_client_secret_file", "oidc_page_url")
-        missing = [f"LEADERBOARD_{name.upper()}" for name in needed if not getattr(settings, name)]
-        if missing:
-            raise SetupError(f"the login to the page needs {', '.join(missing)} too")
-    elif not _is_loopback(settings.page_address) and settings.page_without_login == "no":
-        raise SetupError(
-            f"The page would be open to everybody who reaches {settings.page_address}. Set up a login "
-            "(LEADERBOARD_OIDC_METADATA_URL, see the README), or say that it is meant so: "
-            "LEADERBOARD_PAGE_WITHOUT_LOGIN=yes."
-        )
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
 def secrets(settings: Settings) -> dict[str, Any]:
-    """What Streamlit's login wants to know; empty when there is none. Raises SetupError without the client's secret."""
+    """What Streamlit's login wants to know; empty when there is none.
+
+    Raises SetupError without the client's secret.
+    """
     if not settings.oidc_metadata_url:
         return {}
     try:
@@ -56,17 +36,23 @@ def secrets(settings: Settings) -> dict[str, Any]:
 
 
 def is_allowed(settings: Settings, user: Mapping[str, Any]) -> bool:
-    """Whether somebody whom the provider knows may read the page, by an address that the provider has verified."""
+    """Whether somebody whom the provider knows may read the page.
+
+    What counts is an address that the provider has verified.
+    """
     return not _listed(settings.oidc_allowed) or _is_among(settings.oidc_allowed, user)
 
 
 def may_moderate(settings: Settings, user: Mapping[str, Any]) -> bool:
-    """Whether somebody may ban on the page: whoever sits at this machine, or the moderators among those logged in."""
+    """Whether somebody may ban on the page.
+
+    Whoever sits at this machine may, or the moderators among those who log in.
+    """
     if settings.moderation_page == "off":
         return False
     if settings.oidc_metadata_url:
         return is_allowed(settings, user) and _is_among(settings.oidc_moderators, user)
-    return _is_loopback(settings.page_address)
+    return settings.is_page_for_this_machine
 
 
 def _listed(addresses: str) -> set[str]:

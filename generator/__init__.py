@@ -1,1 +1,1 @@
-"""The injector: score events of a made-up game, sent to Kafka as the game would send them."""
+"""The injectors: made-up events of each game, sent to Kafka as the game would send them."""

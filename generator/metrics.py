@@ -20,9 +20,13 @@ class Progress(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for name in ("sent", "acknowledged", "failed"):
-            yield CounterMetricFamily(f"leaderboard_injector_{name}", f"records {name}", getattr(self._tally, name))
+            yield CounterMetricFamily(
+                f"leaderboard_injector_{name}", f"records {name}", getattr(self._tally, name)
+            )
         behind = self._pacer.behind_seconds
-        yield GaugeMetricFamily("leaderboard_injector_behind_seconds", "how overdue the latest record was", behind)
+        yield GaugeMetricFamily(
+            "leaderboard_injector_behind_seconds", "how overdue the latest record was", behind
+        )
 
 
 def serve(address: str, port: int, tally: Tally, pacer: Pacer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 
-from generator.events import Record
+from generator.record import Record
 
 SLEEP_SECONDS = (0.002, 0.1)  # shorter is not worth waking up for; longer would make Ctrl-C wait
 
@@ -17,7 +17,12 @@ class Pacer:
     or less, and `is_stopped` ends the stream.
     """
 
-    def __init__(self, now: Callable[[], float], wait: Callable[[float], None], is_stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        wait: Callable[[float], None],
+        is_stopped: Callable[[], bool],
+    ) -> None:
         self._now, self._wait, self._is_stopped = now, wait, is_stopped
         self.behind_seconds = 0.0  # how long the latest record was overdue
 

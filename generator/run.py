@@ -12,9 +12,8 @@ from itertools import islice
 from multiprocessing.queues import SimpleQueue
 
 from generator import metrics
-from generator.events import Record, records
-from generator.game import Game, League, part
 from generator.pacing import Pacer
+from generator.record import Record, Source
 from generator.stop import Stop
 from generator.writer import KafkaWriter, LineWriter, Tally, Writer
 from settings import settings
@@ -22,11 +21,16 @@ from settings import settings
 STATUS_SECONDS = 10.0
 
 
+def part(total: int, process: int, processes: int) -> int:
+    """The share of one of `processes`; shares differ by one at most and add up to `total`."""
+    return total // processes + (process < total % processes)
+
+
 @dataclass(frozen=True)
 class Options:
-    """A whole run: the game and how, how long and where to send it."""
+    """A whole run: what to send, how, how long and where to."""
 
-    game: Game
+    source: Source
     seed: int
     start: int | None  # epoch milliseconds; None: now
     count: int | None
@@ -61,13 +65,17 @@ class Status:
         if seconds >= STATUS_SECONDS:
             writer.settle()
             rate = (writer.tally.acknowledged - self._acknowledged) / seconds
-            self.say(f"{writer.tally}, {rate:,.1f} records/s, {behind_seconds:.1f} s behind schedule")
+            self.say(
+                f"{writer.tally}, {rate:,.1f} records/s, {behind_seconds:.1f} s behind schedule"
+            )
             self._said_at, self._acknowledged = time.monotonic(), writer.tally.acknowledged
 
     def conclude(self, tally: Tally) -> None:
         """Report a whole run."""
         tally.seconds = tally.seconds or time.monotonic() - self._began_at
-        self.say(f"{tally}, {tally.acknowledged / tally.seconds:,.1f} records/s in {tally.seconds:.1f} s")
+        self.say(
+            f"{tally}, {tally.acknowledged / tally.seconds:,.1f} records/s in {tally.seconds:.1f} s"
+        )
 
 
 class Run:
@@ -84,13 +92,16 @@ class Run:
         Raises OSError when an output file cannot be written or the metrics' port is taken.
         """
         options = self._options
-        league = League(options.game, options.seed, self._process, options.processes)
         with self._output() as self._writer:
             if options.metrics_port:
-                metrics.serve(settings.bind_address, options.metrics_port, self._writer.tally, self._pacer)
+                metrics.serve(
+                    settings.bind_address, options.metrics_port, self._writer.tally, self._pacer
+                )
             if self._writer.open():
                 self._status.restart()
-                self._send(records(league, options.start or time.time_ns() // 1_000_000))
+                start = options.start or time.time_ns() // 1_000_000
+                source = options.source
+                self._send(source.records(options.seed, self._process, options.processes, start))
                 self._writer.close(self._stop.is_over)
         self._status.conclude(self._writer.tally)
         return self._writer.tally
@@ -99,7 +110,9 @@ class Run:
     def _output(self) -> Iterator[Writer]:
         options = self._options
         if options.output == "kafka":
-            yield KafkaWriter(options.brokers, options.topic, self._wait, self._stop.is_asked, self._status.say)
+            yield KafkaWriter(
+                options.brokers, options.topic, self._wait, self._stop.is_asked, self._status.say
+            )
         elif options.output == "file":
             with open(options.path, "wb") as file:
                 yield LineWriter(file)
@@ -110,7 +123,7 @@ class Run:
         options = self._options
         if options.count is not None:
             stream = islice(stream, part(options.count, self._process, options.processes))
-        for record in self._pacer.pace(stream, options.duration, is_paced=options.game.rate > 0):
+        for record in self._pacer.pace(stream, options.duration, is_paced=options.source.is_paced):
             while not self._writer.has_room() and not self._stop.is_asked():
                 self._wait(0.02)
             if self._stop.is_asked():
@@ -134,7 +147,10 @@ def run_all(options: Options, stop: Stop) -> Tally:
         return Run(options, stop).run()
     context = multiprocessing.get_context("spawn")
     tallies = context.SimpleQueue()
-    children = [context.Process(target=_run_child, args=(options, stop, n, tallies)) for n in range(options.processes)]
+    children = [
+        context.Process(target=_run_child, args=(options, stop, n, tallies))
+        for n in range(options.processes)
+    ]
     stop.ignore()  # children inherit it: Ctrl-C reaches them all, but they look at `stop` alone
     for child in children:
         child.start()
@@ -142,7 +158,9 @@ def run_all(options: Options, stop: Stop) -> Tally:
     for child in children:
         child.join()
     if any(child.exitcode for child in children):
-        raise ChildProcessError("one of the processes died; what it sent is not in the reports above")
+        raise ChildProcessError(
+            "one of the processes died; what it sent is not in the reports above"
+        )
     total = sum((tallies.get() for _ in children), Tally())
     Status("generator").conclude(total)
     return total

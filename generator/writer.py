@@ -14,11 +14,13 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.producer.future import FutureRecordMetadata
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, wait_fixed
 
-from compose import broker
-from generator.events import Record
+from clients import kafka
+from generator.record import Record
 from settings import settings
 
-MAX_PENDING = 50_000  # records without acknowledgement, about 100 MB; the producer itself has no bound
+MAX_PENDING = (
+    50_000  # records without acknowledgement, about 100 MB; the producer itself has no bound
+)
 SETTLE_EVERY = 500  # records; asking more often costs time, less often memory
 MESSAGE_SECONDS = 5.0  # between two messages about an absent broker
 PRODUCER = {
@@ -53,7 +55,11 @@ class Tally:
 
     def __add__(self, other: Tally) -> Tally:
         """What two processes did at the same time."""
-        sums = (self.sent + other.sent, self.acknowledged + other.acknowledged, self.failed + other.failed)
+        sums = (
+            self.sent + other.sent,
+            self.acknowledged + other.acknowledged,
+            self.failed + other.failed,
+        )
         return Tally(*sums, max(self.seconds, other.seconds))
 
 
@@ -141,7 +147,7 @@ class KafkaWriter:
 
     def _connect(self) -> KafkaProducer:
         where = {"bootstrap_servers": self._brokers.split(",")}
-        producer = broker.client(KafkaProducer, settings, **where, **PRODUCER)
+        producer = kafka.client(KafkaProducer, settings, **where, **PRODUCER)
         try:
             producer.partitions_for(self._topic)
         except KafkaError as error:
@@ -155,7 +161,9 @@ class KafkaWriter:
     def _say_waiting(self, detail: str) -> None:
         now = time.monotonic()
         if now - self._progress_at >= MESSAGE_SECONDS <= now - self._said_at:
-            self._say(f"waiting for the broker at {self._brokers} since {now - self._progress_at:.0f} s{detail}")
+            self._say(
+                f"waiting for the broker at {self._brokers} since {now - self._progress_at:.0f} s{detail}"
+            )
             self._said_at = now
 
     def has_room(self) -> bool:
@@ -168,9 +176,13 @@ class KafkaWriter:
             self._progress_at = time.monotonic()  # until now there was nothing to wait for
         while not self._is_stopped():
             try:
-                self._pending.append(self._producer.send(self._topic, key=record.key, value=record.value))
+                self._pending.append(
+                    self._producer.send(self._topic, key=record.key, value=record.value)
+                )
                 break
-            except KafkaTimeoutError as error:  # the topic is unknown while its broker starts; nothing was taken
+            except (
+                KafkaTimeoutError
+            ) as error:  # the topic is unknown while its broker starts; nothing was taken
                 self._say_waiting(f": {error}")
         else:
             return
@@ -205,6 +217,8 @@ class KafkaWriter:
             self._producer.close(timeout=5)
             return
         self.tally.failed += len(self._pending)
-        self._say(f"{len(self._pending)} records were not acknowledged in time; they may be missing in the topic")
+        self._say(
+            f"{len(self._pending)} records were not acknowledged in time; they may be missing in the topic"
+        )
         # The producer closes itself when the program ends, waits once more then, and fails with a traceback.
         self._producer.close = lambda **_: None

@@ -1,1 +1,1 @@
-"""The four Flink SQL jobs: what each computes, and how it reaches a JobManager."""
+"""The Flink SQL jobs: how a game's SQL becomes jobs, and how they reach a JobManager."""

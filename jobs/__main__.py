@@ -1,31 +1,42 @@
-"""Submits the metrics' jobs to a Flink JobManager: python -m jobs [metric …] [--sink postgres|kafka]."""
+"""Submits the boards' jobs to a Flink JobManager: python -m jobs [job …] [--sink postgres|kafka]."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import sys
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from compose import lag, postgres, topics
-from jobs import job, savepoints, sql
-from jobs.job import JobError
-from settings import settings
+from boards import sinks
+from boards.sinks import sink
+from clients import flink, offsets
+from clients.errors import JobError
+from games import chosen
+from games.board import Game, Table
+from jobs import environment, savepoints
+from jobs.names import ALL_BOARDS, JobName, game_of
+from jobs.running import computing, planned, running, sink_in_use, sink_of
+from settings import SettingError, settings
 
 if TYPE_CHECKING:
-    from pyflink.table import TableEnvironment
+    from pyflink.table import CompiledPlan, TableEnvironment
 
 CANCEL_SECONDS = 60
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when all asked-for jobs run, 1 when Flink refused one, 2 for wrong usage."""
-    options = _parse(arguments)
     try:
-        asks = not (options.explain or options.application)
-        options.sink = options.sink or (asks and _sink_in_use()) or settings.sink
+        options = _parse(arguments)
+    except SettingError as error:
+        print(f"jobs: {error}", file=sys.stderr)
+        return 2
+    try:
+        asks_flink = not (options.explain or options.application)
+        options.sink = options.sink or (asks_flink and _sink_in_use()) or settings.sink
         if options.explain:
             _explain(options)
         elif options.application:
@@ -34,21 +45,28 @@ def main(arguments: list[str] | None = None) -> int:
             _suspend(options)
         else:
             _submit(options)
-    except Exception as error:
+    except Exception as error:  # Flink's come as many types; a person reads one sentence
         if options.verbose:
             raise
-        print(f"Could not {'suspend' if options.suspend else 'submit'}: {job.readable(error)}", file=sys.stderr)
+        verb = "suspend" if options.suspend else "submit"
+        print(f"Could not {verb}: {flink.readable(error)}", file=sys.stderr)
         print("The whole stack trace: the same command with --verbose.", file=sys.stderr)
         return 1
     return 0
 
 
+def _all_jobs() -> list[tuple[str, str]]:
+    """Every job of the chosen games, as (game, job)."""
+    return [(game.name, job) for game in chosen(settings) for job in game.jobs]
+
+
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    names = [job for _, job in _all_jobs()]
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
-    parser.add_argument("metrics", nargs="*", metavar="metric", help=f"which: {', '.join(sql.JOBS)}; all by default")
+    parser.add_argument("jobs", nargs="*", metavar="job", help=f"which: {', '.join(names)}; all by default")
     parser.add_argument(
         "--sink",
-        choices=job.SINKS,
+        choices=sinks.NAMES,
         help=f"where the boards go; by default where they go now, else {settings.sink}",
     )
     parser.add_argument(
@@ -59,7 +77,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--rebuild",
         action="store_true",
-        help="end what runs, empty the boards in the sink and compute them again from the topic's start",
+        help="end what runs, empty the boards in the sink and compute them again from the topic",
     )
     parser.add_argument(
         "--switch",
@@ -74,123 +92,157 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.metrics if name not in sql.JOBS]
+    unknown = [name for name in options.jobs if name not in names]
     if unknown:
-        parser.error(f"no metric is called {', '.join(unknown)}; there are {', '.join(sql.JOBS)}")
+        parser.error(f"no job is called {', '.join(unknown)}; there are {', '.join(names)}")
     if options.application and (options.rebuild or options.switch):
         parser.error("--application starts its job each time that its JobManager starts: it can end or empty nothing")
-    if options.application and options.metrics:
+    if options.application and options.jobs:
         parser.error("--application computes all boards")
-    options.metrics = options.metrics or list(sql.JOBS)
+    if options.application and len(chosen(settings)) > 1:
+        parser.error("--application has one job, and so one game: choose it by LEADERBOARD_GAMES")
+    options.jobs = [each for each in _all_jobs() if not options.jobs or each[1] in options.jobs]
     return options
 
 
 def _explain(options: argparse.Namespace) -> None:
-    for title, tables in job.planned(options.metrics, options.sink, settings).items():
-        print(job.compile_plan(_with_tables(options, title), tables, settings).explain())
+    for name, tables in planned(options.jobs, options.sink, settings).items():
+        print(_compiled(name, tables)[1].explain())
 
 
 def _start(options: argparse.Namespace) -> None:
-    """Submit without asking what runs: a JobManager that comes back goes on with the job that it knows."""
-    title = job.job_name(job.ONE_JOB, options.sink)
-    environment = _with_tables(options, title)
-    tables = sql.tables(sql.JOBS, options.sink, settings)
-    job.execute(environment, job.compile_plan(environment, tables, settings), title)
+    """Submit without asking what runs: a JobManager that comes back goes on with its job."""
+    (game,) = chosen(settings)
+    name = JobName(game.name, ALL_BOARDS, options.sink)
+    own = environment.environment_for(name, settings, is_application=True)
+    tables = sink(options.sink, settings).tables(game.tables)
+    plan = environment.compile_plan(own, game, tables, settings)
+    environment.execute(own, plan, name.title)
 
 
 def _sink_in_use() -> str | None:
-    return job.sink_in_use(settings) or job.sink_of(savepoints.suspended(settings))
+    return sink_in_use(settings) or sink_of(savepoints.suspended(settings), settings)
 
 
 def _suspend(options: argparse.Namespace) -> None:
-    running = job.running(settings)
-    titles = {title for name, title in job.taken(running).items() if name in options.metrics}
-    if not titles:
+    jobs = running(settings)
+    wanted = _doing(options, jobs)
+    if not wanted:
         raise JobError("no job runs that could be suspended")
-    for title in sorted(titles):
-        savepoints.suspend(settings, title, running[title])
-        print(f"{title}: suspended", flush=True)
+    for name in sorted(wanted):
+        savepoints.suspend(settings, name, jobs[name])
+        print(f"{name}: suspended", flush=True)
+
+
+def _doing(options: argparse.Namespace, names: Iterable[JobName]) -> set[JobName]:
+    """Who does the asked-for jobs, among these."""
+    wanted = {job for _, job in options.jobs}
+    return {name for job, name in computing(names, settings).items() if job in wanted}
 
 
 def _submit(options: argparse.Namespace) -> None:
-    running, suspended = job.running(settings), savepoints.suspended(settings)
-    ending = _to_end(options, [*running, *suspended])
-    # A job ends as a whole: whoever wants one board of it anew gets all of them.
-    metrics = [name for name in sql.JOBS if name in {*options.metrics, *job.taken(ending)}]
-    going_on = {title: path for title, path in suspended.items() if title not in ending}
-    taken = {name: title for name, title in job.taken([*running, *going_on]).items() if title not in ending}
-    plans = {}
-    for title, tables in job.planned(metrics, options.sink, settings, taken.values()).items():
-        clash = {taken[name] for name in job.taken([title]) if name in taken}
-        if clash - {title}:
-            raise JobError(f"'{min(clash)}' is there already; --switch ends it and starts '{title}' instead")
-        if clash & running.keys():
-            print(f"{title}: runs already, not submitted again")
-            continue
-        environment = _with_tables(options, title)
-        plans[title] = environment, job.compile_plan(environment, tables, settings)
-        if title in going_on:
-            savepoints.check(settings, title, plans[title][1])
-    _check_slots(len(plans), len(ending & running.keys()))
+    jobs, suspended = running(settings), savepoints.suspended(settings)
+    ending = _to_end(options, [*jobs, *suspended])
+    going_on = {name: path for name, path in suspended.items() if name not in ending}
+    plans = _plans(options, jobs, ending, going_on)
+    _check_slots(len(plans), len(ending & jobs.keys()))
     # Only now that the new plans are known to be sound.
-    _end({title: running[title] for title in ending & running.keys()})
+    _end({name: jobs[name] for name in ending & jobs.keys()})
     savepoints.forget(settings, ending)
-    fresh = plans.keys() - going_on.keys()
-    _clear(options.sink, sql.tables(job.taken(fresh), options.sink, settings))
-    lag.forget(settings, fresh)  # they start from the topic's first record
-    for title, (environment, plan) in plans.items():
-        if title in going_on:
-            job.execute(environment, plan, title, going_on[title])
-            savepoints.await_start(settings, title)
-            print(f"{title}: goes on from its savepoint", flush=True)
+    _clear(plans.keys() - going_on.keys())
+    for name, (own, plan) in plans.items():
+        if name in going_on:
+            environment.execute(own, plan, name.title, going_on[name])
+            savepoints.await_start(settings, name)
+            print(f"{name}: goes on from its savepoint", flush=True)
         else:
-            savepoints.remember(settings, title, plan)
-            job.execute(environment, plan, title)
-            print(f"{title}: submitted", flush=True)
+            savepoints.remember(settings, name, plan)
+            environment.execute(own, plan, name.title)
+            print(f"{name}: submitted", flush=True)
 
 
-def _clear(sink: str, tables: list[str]) -> None:
-    """Empty what is computed anew; an older season, which the topic does not hold whole any more, is kept as it was."""
-    (postgres if sink == "postgres" else topics).clear(settings, tables, lag.complete_since(settings))
+def _plans(
+    options: argparse.Namespace,
+    jobs: Mapping[JobName, str],
+    ending: set[JobName],
+    going_on: Mapping[JobName, str],
+) -> dict[JobName, tuple[TableEnvironment, CompiledPlan]]:
+    """The compiled plan of every job to be submitted.
+
+    Raises JobError when a job that stays does the same, or cannot go on from its savepoint.
+    """
+    # A job ends as a whole: whoever wants one board of it anew gets all of them.
+    ended = computing(ending, settings)
+    wanted = [each for each in _all_jobs() if each in options.jobs or each[1] in ended]
+    staying = {job: name for job, name in computing([*jobs, *going_on], settings).items() if name not in ending}
+    plans = {}
+    for name, tables in planned(wanted, options.sink, settings, staying.values()).items():
+        clash = {staying[job] for job in computing([name], settings) if job in staying}
+        if clash - {name}:
+            other = min(clash)
+            raise JobError(f"'{other}' is there; --switch ends it and starts '{name}' instead")
+        if clash & jobs.keys():
+            print(f"{name}: runs already, not submitted again")
+            continue
+        plans[name] = _compiled(name, tables)
+        if name in going_on:
+            savepoints.check(settings, name, plans[name][1])
+    return plans
+
+
+def _compiled(name: JobName, tables: list[Table]) -> tuple[TableEnvironment, CompiledPlan]:
+    own = environment.environment_for(name, settings)
+    return own, environment.compile_plan(own, game_of(name, settings), tables, settings)
+
+
+def _clear(fresh: Iterable[JobName]) -> None:
+    """Empty what is computed anew; an older season, which the topic does not hold whole any more,
+    is kept as it was.
+    """
+    for name in fresh:
+        game: Game = game_of(name, settings)
+        target = sink(name.sink, settings)
+        tables = [table for job in name.computes(game) for table in game.jobs[job]]
+        since = offsets.complete_since(settings, game.topic(settings))
+        target.clear(target.tables(tables), since)
+    # They start from the topic's first record.
+    offsets.forget(settings, [name.group for name in fresh])
 
 
 def _check_slots(wanted: int, freed: int) -> None:
-    overview = job.rest(settings, "GET", "/overview")
-    needed, there = wanted * settings.parallelism, overview["slots-total"]
+    overview = flink.rest(settings, "GET", "/overview")
+    needed, slots = wanted * settings.parallelism, overview["slots-total"]
     free = overview["slots-available"] + freed * settings.parallelism
-    if needed > free and there:
+    if needed > free and slots:
         raise JobError(
-            f"{wanted} jobs of parallelism {settings.parallelism} need {needed} slots; of Flink's {there}, {free} are "
-            "free. scripts/stop.sh and then scripts/run_all.sh start it with as many as the settings ask for."
+            f"{wanted} jobs of parallelism {settings.parallelism} need {needed} slots; of Flink's "
+            f"{slots}, {free} are free. scripts/stop.sh and then scripts/run_all.sh start it with "
+            "as many as the settings ask for."
         )
 
 
-def _to_end(options: argparse.Namespace, titles: list[str]) -> set[str]:
-    wanted = {title for name, title in job.taken(titles).items() if name in options.metrics}
+def _to_end(options: argparse.Namespace, names: Iterable[JobName]) -> set[JobName]:
+    wanted = _doing(options, names)
     if options.rebuild:
         return wanted
-    return {title for title in wanted if options.switch and not title.endswith(f" to {options.sink}")}
+    return {name for name in wanted if options.switch and name.sink != options.sink}
 
 
-def _with_tables(options: argparse.Namespace, title: str) -> TableEnvironment:
-    environment = job.table_environment(settings, options.application)
-    job.define_tables(environment, options.sink, settings, job.group(title))
-    return environment
-
-
-def _end(jobs: dict[str, str]) -> None:
+def _end(jobs: Mapping[JobName, str]) -> None:
     if not jobs:
         return
-    for title, job_id in jobs.items():
-        job.cancel(settings, job_id)
-        print(f"{title}: ends")
+    for name, job_id in jobs.items():
+        flink.cancel(settings, job_id)
+        print(f"{name}: ends")
     waiting = Retrying(stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool))
     try:
-        waiting(lambda: jobs.keys() & job.running(settings).keys())
+        waiting(lambda: jobs.keys() & running(settings).keys())
     except RetryError:
-        raise JobError(f"{', '.join(jobs)} did not end within {CANCEL_SECONDS} s") from None
+        names = ", ".join(map(str, jobs))
+        raise JobError(f"{names} did not end within {CANCEL_SECONDS} s") from None
     for job_id in jobs.values():  # nobody goes on from there
-        shutil.rmtree(job.checkpoint_folder(settings) / job_id, ignore_errors=True)
+        folder = environment.checkpoint_folder(settings) / job_id
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -7,19 +7,21 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from jobs import job
+from clients import flink
+from jobs.environment import CHECKPOINT_SECONDS, checkpoint_folder
+from jobs.running import running
 from settings import Settings
 
 
 def clear(settings: Settings) -> None:
-    """Delete, of each running job, what is older than its latest completed checkpoint and no part of it: the job never
-    goes back to that.
+    """Delete, of each running job, what is older than its latest completed checkpoint and no part
+    of it: the job never goes back to that.
 
     Raises JobError when Flink does not answer.
     """
-    for job_id in job.running(settings).values():
-        completed = job.latest_checkpoint(settings, job_id)
-        folder = job.checkpoint_folder(settings) / job_id
+    for job_id in running(settings).values():
+        completed = flink.latest_checkpoint(settings, job_id)
+        folder = checkpoint_folder(settings) / job_id
         with suppress(FileNotFoundError):  # a newer one has completed meanwhile
             if completed:
                 _clear(folder, completed["id"])
@@ -38,6 +40,6 @@ def _clear(folder: Path, latest: int) -> None:
 def _is_abandoned(path: Path) -> bool:
     """Whether nobody writes there any more."""
     try:
-        return time.time() - path.stat().st_mtime > job.CHECKPOINT_SECONDS
+        return time.time() - path.stat().st_mtime > CHECKPOINT_SECONDS
     except FileNotFoundError:  # just deleted by Flink
         return False

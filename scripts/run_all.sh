@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Starts the whole leaderboard on this machine: services, jobs, injector, dashboard.
+# Starts the whole leaderboard on this machine: services, jobs, injectors, dashboard.
 set -euo pipefail
 source "$(dirname "$0")/_environment.sh"
 
 usage() {
     cat <<'END'
-scripts/run_all.sh [--sink postgres|kafka] [--rate N] [--detach] [--docker]
+scripts/run_all.sh [--games NAME,…] [--sink postgres|kafka] [--rate N] [--detach] [--docker]
 
+  --games   the games to compute, such as score,spins (default score)
   --sink    where the boards go; on a running system: move them there
   --rate    score events per second of the injector (default 50)
   --detach  return when the boards have rows, rather than show a live status
@@ -14,9 +15,10 @@ scripts/run_all.sh [--sink postgres|kafka] [--rate N] [--detach] [--docker]
 END
 }
 
-sink= detach= docker=
+games= sink= detach= docker=
 while [ $# -gt 0 ]; do
     case "$1" in
+        --games) games="${2:-}"; shift ;;
         --sink) sink="${2:-}"; shift ;;
         --rate) export LEADERBOARD_RATE_PER_SECOND="${2:-}"; shift ;;
         --detach) detach=1 ;;
@@ -27,16 +29,20 @@ while [ $# -gt 0 ]; do
     shift
 done
 case "$sink" in '' | postgres | kafka) ;; *) usage >&2; exit 2 ;; esac
+[ -z "$games" ] || export LEADERBOARD_GAMES="$games"
 [ -z "$sink" ] || export LEADERBOARD_SINK="$sink"
 
 if [ -n "$docker" ]; then
-    docker compose version >/dev/null 2>&1 || fail "Docker with its compose plugin is not here; without --docker nothing but Python is needed."
+    docker compose version >/dev/null 2>&1 ||
+        fail "Docker with its compose plugin is not here; without --docker nothing but Python" \
+            "is needed."
     exec docker compose --project-directory compose up --build ${detach:+--detach}
 fi
 
 prepare_venv
 
 if python -m compose running; then
+    [ -z "$games" ] || fail "It runs already; scripts/stop.sh first, and --games takes effect."
     [ -n "$sink" ] || { python -m compose describe; exit 0; }
     say "Moving the boards to $sink"
     python -m jobs --sink "$sink" --switch
@@ -46,15 +52,21 @@ fi
 python -m compose check
 python -m compose fetch flink kafka
 
-trap 'status=$?; trap - EXIT; [ $status -eq 0 ] && [ -n "$detach" ] || python -m compose stop; exit $status' EXIT
+stop_unless_detached() {
+    status=$?
+    trap - EXIT
+    [ $status -eq 0 ] && [ -n "$detach" ] || python -m compose stop
+    exit $status
+}
+trap stop_unless_detached EXIT
 trap 'exit 130' INT TERM
 
 say "Starting PostgreSQL, ZooKeeper, Kafka and Flink"
 python -m compose start postgres zookeeper kafka jobmanager taskmanager
 python -m compose create
 
-say "Starting the injector, the dashboard and the monitor"
-python -m compose start generator dashboard monitor
+say "Starting the injectors, the dashboard and the monitor"
+python -m compose start
 
 say "Submitting the jobs"
 python -m jobs ${sink:+--sink "$sink" --switch}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stops the jobs with a savepoint, all or those of the boards named: scripts/suspend.sh [board …].
+# Stops the jobs with a savepoint, all or those named: scripts/suspend.sh [job …].
 set -euo pipefail
 source "$(dirname "$0")/_environment.sh"
 need_venv

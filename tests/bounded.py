@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,12 @@ from kafka.admin import KafkaAdminClient
 from psycopg2.extensions import parse_dsn
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from compose import postgres
-from dashboard import boards
-from jobs import job, sql
+import games
+from boards.kafka import folded_tables, ranked_boards
+from boards.sinks import sink
+from clients import flink, kafka, postgres
+from games.board import Table
+from jobs import environment as flink_environment
 from settings import Settings
 from tests.conftest import DEADLINE_SECONDS, Stack
 from tests.invariants import Reader
@@ -26,6 +29,7 @@ from tests.oracle import Record
 if TYPE_CHECKING:
     from pyflink.table import TableEnvironment
 
+GAME = games.load("score")
 PARTITIONS = 4
 Row = dict[str, object]
 
@@ -46,8 +50,8 @@ def run(stack: Stack, messages: list[Message], **changed: object) -> tuple[list[
     """
     settings = _prepare(stack, changed)
     records = send(settings, messages)
-    with Reader("postgres", settings) as reader:
-        _submit(settings, is_bounded=True)
+    with _reader(settings) as reader:
+        submit(settings, GAME.tables, settings.topic, is_bounded=True)
         await_end(settings, settings.topic)
     reader.expect_nothing()
     return records, rows(settings)
@@ -58,13 +62,18 @@ def running(stack: Stack, messages: list[Message], **changed: object) -> Iterato
     """The settings of a job that has these messages to read and waits for more; it is cancelled in the end."""
     settings = _prepare(stack, changed)
     send(settings, messages)
-    with Reader("postgres", settings) as reader:
-        _submit(settings, is_bounded=False)
+    with _reader(settings) as reader:
+        submit(settings, GAME.tables, settings.topic)
         try:
             yield settings
         finally:
-            job.cancel(settings, job.running(settings)[settings.topic])
+            flink.cancel(settings, flink.running(settings)[settings.topic])
     reader.expect_nothing()
+
+
+def _reader(settings: Settings) -> Reader:
+    """A reader of the usual number of places, however many the tables keep."""
+    return Reader("postgres", dataclasses.replace(settings, board_size=Settings().board_size))
 
 
 def send(settings: Settings, messages: list[Message]) -> list[Record]:
@@ -83,38 +92,50 @@ def send(settings: Settings, messages: list[Message]) -> list[Record]:
 def rows(settings: Settings) -> dict[str, list[Row]]:
     """The rows of every table."""
     with postgres.connect(postgres.owner_dsn(settings)) as db, db.cursor() as cursor:
-        return {table: _rows(cursor, table) for table in sql.TABLES}
+        return {table.name: _rows(cursor, table.name) for table in GAME.tables}
 
 
 def ranked(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """The boards that a reader sees of these rows of the tables."""
-    db = boards.tables()
-    for name in boards.READ:
-        for row in rows.get(name, []):
-            db.execute(f"INSERT INTO flink.{name} VALUES ({', '.join('?' * len(row))})", list(row.values()))
-    return boards.ranked(db, Settings()).rows
+    db = folded_tables(GAME.listed)
+    for table in GAME.listed:
+        for row in rows.get(table.name, []):
+            places = ", ".join("?" * len(row))
+            db.execute(f"INSERT INTO flink.{table.name} VALUES ({places})", list(row.values()))
+    return ranked_boards(db, GAME, Settings()).rows
 
 
 def _prepare(stack: Stack, changed: dict[str, object]) -> Settings:
-    """Settings with a topic of their own and empty tables in a database beside that of the jobs that run."""
+    """Settings with a topic of their own and empty tables in a database beside the jobs' own."""
     topic = f"bounded-{uuid.uuid4().hex[:8]}"
-    settings = dataclasses.replace(stack.settings, topic=topic, postgres_url=database(stack, "bounded"), **changed)
+    url = database(stack, "bounded")
+    settings = dataclasses.replace(stack.settings, topic=topic, postgres_url=url, **changed)
     create_topic(settings)
-    postgres.create(settings)
-    postgres.clear(settings, sql.TABLES)
+    own = sink("postgres", settings)
+    own.create([GAME])
+    own.clear(GAME.tables)
     with postgres.connect(postgres.owner_dsn(settings)) as db, db.cursor() as cursor:
-        for name in sql.kept_millis(settings):
-            cursor.execute(f"ALTER TABLE flink.{name} DISABLE TRIGGER forget_old")  # all are compared
+        for table in GAME.tables:
+            if table.kept:  # all rows are compared, also old ones
+                cursor.execute(f"ALTER TABLE flink.{table.name} DISABLE TRIGGER forget_old")
     return settings
 
 
-def _submit(settings: Settings, is_bounded: bool) -> None:
-    """One job for all tables, named like its topic."""
-    environment = job.table_environment(settings)
-    job.define_tables(environment, "postgres", settings, group=settings.topic)
+def submit(
+    settings: Settings,
+    tables: Iterable[Table],
+    title: str,
+    sink_name: str = "postgres",
+    is_bounded: bool = False,
+) -> None:
+    """Start one job that writes these tables. A bounded one ends where the topic ends now."""
+    environment = flink_environment.table_environment(settings)
+    group = title.replace(" ", "-")
+    flink_environment.define_tables(environment, GAME, sink_name, settings, group)
     if is_bounded:
         end_with_the_topic(environment, settings)
-    job.execute(environment, job.compile_plan(environment, sql.TABLES, settings), settings.topic)
+    plan = flink_environment.compile_plan(environment, GAME, tables, settings)
+    flink_environment.execute(environment, plan, title)
 
 
 def database(stack: Stack, name: str) -> str:
@@ -129,32 +150,38 @@ def database(stack: Stack, name: str) -> str:
     return "postgresql://{user}:{password}@{host}:{port}/{name}".format(**admin, name=name)
 
 
-def create_topic(settings: Settings) -> None:
-    """Create the topic with PARTITIONS partitions, whose records keep the times that they are sent with."""
-    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
-    configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
-    admin.create_topics({settings.topic: {"num_partitions": PARTITIONS, "configs": configs}}, wait_for_metadata=True)
-    admin.close()
+def create_topic(settings: Settings, keeps_times: bool = True) -> None:
+    """Create the topic with PARTITIONS partitions, kept for ever.
+
+    A record of one that keeps times has the time that it was sent with; else the broker's.
+    """
+    kind = "CreateTime" if keeps_times else "LogAppendTime"
+    configs = {"message.timestamp.type": kind, "retention.ms": "-1"}
+    with closing(kafka.client(KafkaAdminClient, settings)) as admin:
+        wanted = {settings.topic: {"num_partitions": PARTITIONS, "configs": configs}}
+        admin.create_topics(wanted, wait_for_metadata=True)
 
 
 def end_with_the_topic(environment: TableEnvironment, settings: Settings) -> None:
     """Let jobs that are submitted from now on finish where the topic ends now."""
-    unbounded = sql.sources(settings, group=settings.topic)[0]
-    bounded = unbounded.replace("'format' = 'raw'", "'format' = 'raw', 'scan.bounded.mode' = 'latest-offset'")
+    unbounded = flink_environment.source_statements(GAME, settings, settings.topic)[0]
+    bounded = unbounded.replace(
+        "'format' = 'raw'", "'format' = 'raw', 'scan.bounded.mode' = 'latest-offset'"
+    )
     assert bounded != unbounded
     environment.execute_sql("DROP TEMPORARY TABLE messages")
     environment.execute_sql(bounded)
 
 
-def await_end(settings: Settings, name: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
-    """Wait until the job of this name has finished."""
+def await_end(settings: Settings, title: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+    """Wait until the job of this title has finished."""
 
     def state() -> str:
-        jobs = job.rest(settings, "GET", "/jobs/overview")["jobs"]
-        return next(each["state"] for each in jobs if each["name"] == name)
+        jobs = flink.rest(settings, "GET", "/jobs/overview")["jobs"]
+        return next(each["state"] for each in jobs if each["name"] == title)
 
     waiting = Retrying(
-        retry=retry_if_result(lambda found: found not in job.ENDED),
+        retry=retry_if_result(lambda found: found not in flink.ENDED),
         wait=wait_fixed(0.5),
         stop=stop_after_delay(deadline_seconds),
     )

@@ -21,8 +21,9 @@ from playwright.sync_api import Browser, sync_playwright
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 import settings as settings_module
-from compose import broker, services
-from dashboard.boards import BoardsUnavailable
+from clients import kafka
+from clients.errors import BoardsUnavailable
+from compose import services
 from settings import PREFIX, PROJECT, Settings
 from tests.oracle import Record
 
@@ -39,12 +40,13 @@ class Stack:
 
     settings: Settings
     environment: dict[str, str]
+    project: Path = PROJECT
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `python -m <words>`; a failure shows what it printed."""
         command = [sys.executable, "-m", *words]
         done = subprocess.run(
-            command, env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=DEADLINE_SECONDS
+            command, env=self.environment, cwd=self.project, capture_output=True, text=True, timeout=DEADLINE_SECONDS
         )
         assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done
@@ -52,12 +54,16 @@ class Stack:
     def changed(self, **settings: object) -> Stack:
         """The same services, with other settings for the commands."""
         own = {PREFIX + name.upper(): str(value) for name, value in settings.items()}
-        return Stack(replace(self.settings, **settings), self.environment | own)
+        return replace(
+            self,
+            settings=replace(self.settings, **settings),
+            environment=self.environment | own,
+        )
 
     def begin(self, *words: str, stderr: IO | int = DEVNULL) -> subprocess.Popen:
         """Start `python -m <words>` in the background, before all others; what it says is lost, or in `stderr`."""
         command = [*FIRST, sys.executable, "-m", *words]
-        return subprocess.Popen(command, env=self.environment, cwd=PROJECT, stdout=DEVNULL, stderr=stderr)
+        return subprocess.Popen(command, env=self.environment, cwd=self.project, stdout=DEVNULL, stderr=stderr)
 
     def kill(self, service: str) -> None:
         """Let a service die as by kill -9; the supervisor starts it again."""
@@ -80,11 +86,11 @@ class Stack:
             return sum(consumer.end_offsets(consumer.assignment()).values())
 
     def _consumer(self) -> KafkaConsumer:
-        made = broker.client(KafkaConsumer, self.settings, enable_auto_commit=False)
+        consumer = kafka.client(KafkaConsumer, self.settings, enable_auto_commit=False)
         numbers = range(self.settings.topic_partitions)
-        made.assign([TopicPartition(self.settings.topic, number) for number in numbers])
-        made.seek_to_beginning()
-        return made
+        consumer.assign([TopicPartition(self.settings.topic, number) for number in numbers])
+        consumer.seek_to_beginning()
+        return consumer
 
 
 def eventually(check: Callable[[], None]) -> None:
@@ -111,12 +117,14 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def page_server(module: str, *arguments: str, environment: dict[str, str]) -> Iterator[str]:
+def page_server(
+    module: str, *arguments: str, environment: dict[str, str], project: Path = PROJECT
+) -> Iterator[str]:
     """The address of a Python module that serves the page."""
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     own = {f"{PREFIX}DASHBOARD_PORT": str(port), f"{PREFIX}OIDC_PAGE_URL": address}
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment | own, cwd=PROJECT)
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment | own, cwd=project)
     try:
         for attempt in Retrying(
             retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(0.2), stop=stop_after_delay(60)
@@ -157,13 +165,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def _running(state: Path, *services: str) -> Iterator[Stack]:
     environment = environment_for(state)
-    made = Stack(settings_module.read(environment), environment)
+    stack = Stack(settings_module.read(environment), environment)
     try:
-        made.run("compose", "start", *services)
-        made.run("compose", "create")
-        yield made
+        stack.run("compose", "start", *services)
+        stack.run("compose", "create")
+        yield stack
     finally:
-        made.run("compose", "stop")
+        stack.run("compose", "stop")
 
 
 @contextmanager
@@ -173,14 +181,14 @@ def chromium() -> Iterator[Browser]:
     assert program, "The page is tested in Chromium: install it with the system's package manager."
     with sync_playwright() as playwright:
         # No sandbox, because root has none; no background networking, because it is not what is tested.
-        made = playwright.chromium.launch(
+        browser = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
         )
-        yield made
-        made.close()
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
+    with chromium() as browser:
+        yield browser

@@ -10,47 +10,51 @@ from itertools import accumulate, pairwise
 from threading import Event as Flag
 from threading import Thread
 
-from dashboard import boards
-from dashboard.boards import Boards, BoardsUnavailable
+import games
+from boards.sinks import sink
+from boards.snapshot import Boards
+from clients.errors import BoardsUnavailable
+from games.board import Board, Game
+from games.score import HOT_STREAKS, TEAM_MVPS
 from settings import Settings
 from tests import oracle
 from tests.oracle import Event
 
 READ_EVERY_SECONDS = 0.02
-KEYS = {"top_teams": "team_id", "top_players": "user_id", "hot_streaks": "user_id", "team_mvps": "team_id"}
-VALUES = {
-    "top_teams": "total_score",
-    "top_players": "total_score",
-    "hot_streaks": "hotness",
-    "team_mvps": "contribution_ratio",
-}
-# The board, the one that a total belongs to, and the total.
-TOTALS = (
-    ("top_teams", "team_id", "total_score"),
-    ("top_players", "user_id", "total_score"),
-    ("team_mvps", "team_id", "team_total"),
-)
+GAME = games.load("score")
 
 
-def violations(seen: Boards) -> set[str]:
+def totals(game: Game) -> list[Board]:
+    """The boards that show a total of an entity, the first of what grows."""
+    return [board for board in game.boards if board.period and board.grows]
+
+
+def violations(read: Boards) -> set[str]:
     """What is impossible in one look at the boards."""
     found = set()
-    for name, key in KEYS.items():
-        rows = seen.rows[name]
-        values = [row[VALUES[name]] for row in rows]
-        if len({row[key] for row in rows}) < len(rows):
+    for board in read.game.boards:
+        name, rows = board.name, read.rows[board.name]
+        values = [row[board.value] for row in rows]
+        if len({row[board.found_by] for row in rows}) < len(rows):
             found.add(f"{name}: somebody twice")
         best_first = sorted(-value for value in values)
         if [row["rank_number"] for row in rows] != [1 + bisect.bisect_left(best_first, -value) for value in values]:
             found.add(f"{name}: ranks are not 1, 2, 2, 4")
         if any(value < after for value, after in pairwise(values)):
             found.add(f"{name}: values rise down the board")
-    for row in seen.rows["team_mvps"]:
+    for row in read.rows[TEAM_MVPS.name]:
         if not 0 <= row["contribution_ratio"] <= 1 or row["player_total"] > row["team_total"]:
             found.add("team_mvps: a share outside 0 to 1")
-    if len({row["window_end"] for row in seen.rows["hot_streaks"]}) > 1:
+    if len({row["window_end"] for row in read.rows[HOT_STREAKS.name]}) > 1:
         found.add("hot_streaks: several windows")
     return found
+
+
+def expect_boards(read: Boards, events: list[Event]) -> None:
+    """Every board of totals shows what the oracle does for its newest period."""
+    for board in totals(read.game):
+        expected = oracle.newest_rows(board, events)[: Settings().board_size]
+        assert read.rows[board.name] == expected, board.name
 
 
 class History:
@@ -68,20 +72,21 @@ class History:
         self._totals: dict[tuple, int] = {}
         self._first_seen: dict[tuple, float] = {}
 
-    def look(self, seen: Boards, at: float) -> None:
+    def look(self, read: Boards, at: float) -> None:
         """Take in the boards as read at this time, in epoch seconds."""
         self.looks += 1
-        for finding in violations(seen):
+        for finding in violations(read):
             self.found[finding].append(f"at {at:.1f}")
-        for name, key, value in TOTALS:
-            for row in seen.rows[name]:
-                entity = name, row["season_start"], row[key]
-                if row[value] < self._totals.get(entity, 0) and not self._may_restart:
-                    went = f"{row[key]} from {self._totals[entity]} to {row[value]} at {at:.1f}"
-                    self.found[f"{name}: a total went back"].append(went)
-                self._totals[entity] = row[value]
-                self._first_seen.setdefault((*entity, row[value]), at)
-        streaks = seen.rows["hot_streaks"]
+        for board in totals(read.game):
+            for row in read.rows[board.name]:
+                entity, total = row[board.found_by], row[board.grows[0]]
+                known_by = board, row[board.period], entity
+                if total < self._totals.get(known_by, 0) and not self._may_restart:
+                    went = f"{entity} from {self._totals[known_by]} to {total} at {at:.1f}"
+                    self.found[f"{board.name}: a total went back"].append(went)
+                self._totals[known_by] = total
+                self._first_seen.setdefault((*known_by, total), at)
+        streaks = read.rows[HOT_STREAKS.name]
         if streaks:
             window = int(streaks[0]["window_end"].timestamp() * 1000)
             first = self.windows.setdefault(window, streaks)
@@ -98,30 +103,30 @@ class History:
         """Count totals that were shown before they were scored; `events` are all that count."""
         moments, sums = defaultdict(list), defaultdict(list)
         for event in sorted(events, key=lambda each: each.recorded):
-            season = oracle.moment(oracle.season_start(event.time, "day"))
-            for kind, entity in (("team_id", event.team_id), ("user_id", event.user_id)):
-                moments[kind, season, entity].append(event.recorded / 1000)
-                sums[kind, season, entity].append(event.score)
+            for period, length in oracle.PERIODS.items():
+                start = oracle.moment(oracle.season_start(event.time, length))
+                for kind, entity in (("team_id", event.team_id), ("user_id", event.user_id)):
+                    moments[kind, period, start, entity].append(event.recorded / 1000)
+                    sums[kind, period, start, entity].append(event.score)
         sums = {each: list(accumulate(scores)) for each, scores in sums.items()}
-        kinds = {name: key for name, key, _ in TOTALS}
-        for (name, season, entity, total), at in self._first_seen.items():
-            ledger = kinds[name], season, entity
+        for (board, start, entity, total), at in self._first_seen.items():
+            ledger = board.found_by, board.period, start, entity
             scored_by_then = bisect.bisect_right(moments[ledger], at)
             scored = sums[ledger][scored_by_then - 1] if scored_by_then else 0
             if total > scored:
                 seen = f"{entity} at {total} of {scored} at {at:.1f}"
-                self.found[f"{name}: a total above what was scored"].append(seen)
+                self.found[f"{board.name}: a total above what was scored"].append(seen)
 
 
 class Reader(History):
     """Reads a sink's boards all the time, every 20 ms by default, in the background until it is left."""
 
     def __init__(
-        self, sink: str, settings: Settings, may_restart: bool = False, every_seconds: float = READ_EVERY_SECONDS
+        self, sink_name: str, settings: Settings, may_restart: bool = False, every_seconds: float = READ_EVERY_SECONDS
     ) -> None:
         super().__init__(may_restart)
         self.unavailable = 0
-        self._sink, self._settings, self._every_seconds = sink, settings, every_seconds
+        self._sink, self._every_seconds = sink(sink_name, settings), every_seconds
         self._is_over = Flag()
         self._thread = Thread(target=self._read)
 
@@ -136,8 +141,8 @@ class Reader(History):
     def _read(self) -> None:
         while not self._is_over.wait(self._every_seconds):
             try:
-                seen = boards.read(self._sink, self._settings)
+                read = self._sink.read(GAME)
             except BoardsUnavailable:
                 self.unavailable += 1
             else:
-                self.look(seen, time.time())
+                self.look(read, time.time())

@@ -1,6 +1,7 @@
-"""The four metrics in plain Python: what the boards must show for the records of a topic.
+"""The boards in plain Python: what they must show for the records of a topic.
 
-Written from the contract alone; nothing that is deployed imports it.
+Written from docs/contract.md alone; nothing that is deployed imports it. A board of totals is a
+function of its own name, which takes the `Totals` of one of its periods.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from games.board import Board
+
 HOUR = 3_600_000
 DAY = 24 * HOUR
 SECOND = 1_000
+PERIODS = {"season_start": "day", "hour_start": "hour"}  # how long what starts then lasts
 MONDAY = 4 * DAY  # the first one after 1970-01-01
 
 
@@ -184,30 +188,47 @@ class Total:
 
 @dataclass
 class Totals:
-    """Totals of the newest season by team, player, and player within a team."""
+    """Totals of the season that starts then, by team, player, and player within a team.
+
+    `events` are those of the season, `all_events` those of all seasons.
+    """
 
     season: int
+    all_events: list[Event] = field(default_factory=list, repr=False)
+    events: list[Event] = field(default_factory=list, repr=False)
     teams: dict[str, Total] = field(default_factory=lambda: defaultdict(Total))
     players: dict[str, Total] = field(default_factory=lambda: defaultdict(Total))
     members: dict[tuple[str, str], Total] = field(default_factory=lambda: defaultdict(Total))
 
 
-def totals(events: list[Event], season: str = "day") -> Totals:
-    """Sum up the newest season."""
-    newest = max(season_start(event.time, season) for event in events)
-    made = Totals(newest)
+def totals(events: list[Event], season: str = "day", start: int | None = None) -> Totals:
+    """Sum up the season that starts then (epoch milliseconds), by default the newest."""
+    if start is None:
+        start = max(season_start(event.time, season) for event in events)
+    summed = Totals(start, events)
     for event in events:
-        if season_start(event.time, season) == newest:
-            made.teams[event.team_id].add(event)
-            made.players[event.user_id].add(event)
-            made.members[event.team_id, event.user_id].add(event)
-    return made
+        if season_start(event.time, season) == start:
+            summed.events.append(event)
+            summed.teams[event.team_id].add(event)
+            summed.players[event.user_id].add(event)
+            summed.members[event.team_id, event.user_id].add(event)
+    return summed
 
 
 def every_season(events: list[Event], season: str = "day") -> list[Totals]:
     """The totals of each season that has any event."""
     starts = {season_start(event.time, season) for event in events}
-    return [totals([event for event in events if season_start(event.time, season) == start]) for start in starts]
+    return [totals(events, season, start) for start in starts]
+
+
+def newest_rows(board: Board, events: list[Event]) -> list[dict]:
+    """The newest period of a board of totals, best first."""
+    return rows_of(board, totals(events, PERIODS[board.period]))
+
+
+def rows_of(board: Board, summed: Totals) -> list[dict]:
+    """One period of a board of totals, best first."""
+    return globals()[board.name](summed)
 
 
 def top_teams(summed: Totals, banned: str = "") -> list[dict]:

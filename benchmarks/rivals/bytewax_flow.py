@@ -1,8 +1,8 @@
 """Top players and hot streaks in Bytewax: python -m benchmarks.rivals.bytewax_flow.
 
-Totals by player are a stateful step each; what is ranked meets under one key, as a rank must. Rows are written as each
-batch of a key ends, at least once; Bytewax has no sink that commits with its snapshots. No de-duplication across
-players, and no recovery store: both would cost more.
+Totals by player are a stateful step each; what is ranked meets under one key, as a rank must.
+Rows are written as each batch of a key ends, at least once; Bytewax has no sink that commits with
+its snapshots. No de-duplication across players, and no recovery store: both would cost more.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from benchmarks.rivals.python_consumer import LATENESS, LONG, Streaks, read
 PLACES, BATCH = 120, 2_000
 TABLES = {
     "players": "user_id TEXT PRIMARY KEY, total BIGINT",
-    "streaks": "window_end BIGINT, user_id TEXT, short_events BIGINT, long_events BIGINT, hotness DOUBLE PRECISION, "
-    "PRIMARY KEY (window_end, user_id)",
+    "streaks": "window_end BIGINT, user_id TEXT, short_events BIGINT, long_events BIGINT, "
+    "hotness DOUBLE PRECISION, PRIMARY KEY (window_end, user_id)",
 }
 
 
@@ -43,23 +43,23 @@ class Player(StatefulBatchLogic):
     """A player's total; an event that comes twice counts once."""
 
     def __init__(self, held: tuple[int, set[str]] | None) -> None:
-        self._total, self._seen = held or (0, set())
+        self._total, self._event_ids = held or (0, set())
 
     def on_batch(self, values: list) -> tuple[list, bool]:
         """The total after these events, and the events that are new."""
         new = []
         for event_id, score, at, partition in values:
             if event_id:
-                if event_id in self._seen:
+                if event_id in self._event_ids:
                     continue
-                self._seen.add(event_id)
+                self._event_ids.add(event_id)
             self._total += score
             new.append((score, at, partition))
         return [(self._total, new)], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> tuple[int, set[str]]:
         """What is kept of a player."""
-        return self._total, set(self._seen)
+        return self._total, set(self._event_ids)
 
 
 class Rank(StatefulBatchLogic):
@@ -80,8 +80,8 @@ class Rank(StatefulBatchLogic):
                 self._newest[partition] = max(at, self._newest.get(partition, 0))
         self._best |= changed
         if len(self._best) > 10 * PLACES:
-            kept = heapq.nsmallest(PLACES, self._best.items(), key=lambda each: (-each[1], each[0]))
-            self._best = dict(kept)
+            order = heapq.nsmallest(PLACES, self._best.items(), lambda each: (-each[1], each[0]))
+            self._best = dict(order)
         rows = [("players", (user, total)) for user, total in changed.items() if user in self._best]
         return rows + self._ended(0), StatefulBatchLogic.RETAIN
 
@@ -92,7 +92,8 @@ class Rank(StatefulBatchLogic):
     def _ended(self, more: int) -> list:
         if len(self._newest) < self._partitions:
             return []
-        return [("streaks", row) for row in self._streaks.ended(min(self._newest.values()) - LATENESS + more)]
+        watermark = min(self._newest.values()) - LATENESS + more
+        return [("streaks", row) for row in self._streaks.ended(watermark)]
 
     def snapshot(self) -> None:
         """Nothing: there is no recovery store."""
@@ -122,8 +123,9 @@ class _Writer(StatelessSinkPartition):
                 ("streaks", streaks, "window_end, user_id", "hotness = EXCLUDED.hotness"),
             ):
                 if rows:
-                    insert = f"INSERT INTO rival.{table} VALUES %s ON CONFLICT ({key}) DO UPDATE SET {new}"
-                    execute_values(cursor, insert, rows, page_size=1_000)
+                    insert = f"INSERT INTO rival.{table} VALUES %s"
+                    upsert = f"{insert} ON CONFLICT ({key}) DO UPDATE SET {new}"
+                    execute_values(cursor, upsert, rows, page_size=1_000)
 
 
 def main() -> None:
@@ -139,11 +141,13 @@ def main() -> None:
             cursor.execute(f"CREATE TABLE rival.{table} ({columns}) WITH (fillfactor = 50)")
     partitions = len(json.loads(given.ends))
     flow = Dataflow("boards")
-    messages = op.input("topic", flow, KafkaSource([given.brokers], [given.topic], tail=False, batch_size=BATCH))
+    source = KafkaSource([given.brokers], [given.topic], tail=False, batch_size=BATCH)
+    messages = op.input("topic", flow, source)
     events = op.flat_map("parse", messages, parse)
     totals = op.stateful_batch("total", events, Player)
+    under_one_key = op.map("all", totals, lambda each: ("all", each))
     ranked = op.stateful_batch(
-        "rank", op.map("all", totals, lambda each: ("all", each)), lambda _: Rank(given.slide * 1000, partitions)
+        "rank", under_one_key, lambda _: Rank(given.slide * 1000, partitions)
     )
     op.output("postgres", ranked, Postgres(given.dsn))
     run_main(flow)

@@ -1,8 +1,9 @@
-"""The four boards by a plain Python consumer with dictionaries: python -m benchmarks.rivals.python_consumer.
+"""Four boards by a plain Python consumer: python -m benchmarks.rivals.python_consumer.
 
-One process; every second it commits offsets, changed totals and finished windows to PostgreSQL in one transaction, so
-each event counts once whatever dies. Boards are ranked where they are read. Left out: the event ids are in memory
-only, so a repetition across a restart counts twice; a window is lost when it dies; nothing moves to a second machine.
+It holds dictionaries in one process. Every second it commits offsets, changed totals and finished
+windows to PostgreSQL in one transaction, so each event counts once whatever dies. Boards are
+ranked where they are read. Left out: the event ids are in memory only, so a repetition across a
+restart counts twice; a window is lost when it dies; nothing moves to a second machine.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ PLACES = 120
 
 # The columns of each table, and how many of the first are its key.
 TABLES = {
-    "players": ("user_id TEXT, user_name TEXT, team_id TEXT, team_name TEXT, total BIGINT, reached BIGINT", 1),
+    "players": (
+        "user_id TEXT, user_name TEXT, team_id TEXT, team_name TEXT, total BIGINT, reached BIGINT",
+        1,
+    ),
     "teams": ("team_id TEXT, team_name TEXT, total BIGINT, reached BIGINT", 1),
     "members": ("team_id TEXT, user_id TEXT, user_name TEXT, total BIGINT", 2),
     "streaks": (
-        "window_end BIGINT, user_id TEXT, short_events BIGINT, long_events BIGINT, hotness DOUBLE PRECISION",
+        "window_end BIGINT, user_id TEXT, short_events BIGINT, long_events BIGINT, "
+        "hotness DOUBLE PRECISION",
         2,
     ),
     "offsets": ("part INT, next BIGINT", 1),
@@ -35,7 +40,10 @@ TABLES = {
 
 
 def read(value: bytes | None, recorded: int) -> tuple[str, str, str, str, str, int, int] | None:
-    """Id, player, name, team, its name, score and effective time of an event that counts; None of any other."""
+    """Id, player, name, team, its name, score and effective time of an event.
+
+    None of a message that does not count.
+    """
     try:
         event = _parsed(value or b"")
         user, team, team_name = event["user_id"], event["team_id"], event["team_name"]
@@ -45,11 +53,24 @@ def read(value: bytes | None, recorded: int) -> tuple[str, str, str, str, str, i
     for text, longest in ((user, 128), (team, 128), (team_name, 200), (name, 200)):
         if type(text) is not str or len(text) > longest or "\0" in text:
             return None
-    if not user.strip() or not team.strip() or type(score) is not int or not 0 <= score <= 1_000_000:
+    if (
+        not user.strip()
+        or not team.strip()
+        or type(score) is not int
+        or not 0 <= score <= 1_000_000
+    ):
         return None
     if type(at) is not int or not recorded - DAY <= at <= recorded + 60_000:
         return None
-    return event.get("event_id") or "", user, name, team, team_name or team, score, min(at, recorded)
+    return (
+        event.get("event_id") or "",
+        user,
+        name,
+        team,
+        team_name or team,
+        score,
+        min(at, recorded),
+    )
 
 
 def _parsed(value: bytes) -> dict:
@@ -57,13 +78,15 @@ def _parsed(value: bytes) -> dict:
         return orjson.loads(value)
     except orjson.JSONDecodeError:
         # Bytes that are no UTF-8 and lone surrogates make no bad event.
-        return json.loads(
-            json.dumps(json.loads(value.decode(errors="replace")), ensure_ascii=False).encode(errors="replace")
-        )
+        event = json.loads(value.decode(errors="replace"))
+        return json.loads(json.dumps(event, ensure_ascii=False).encode(errors="replace"))
 
 
 class Streaks:
-    """Hot streaks by buckets as long as the slide: sums of the short and the long window move on with each."""
+    """Hot streaks by buckets as long as the slide.
+
+    Sums of the short and the long window move on with each.
+    """
 
     def __init__(self, slide: int) -> None:
         self._slide = slide
@@ -98,12 +121,19 @@ class Streaks:
             _add(sums, self._buckets.get(end - self._slide - length, {}), -1)
         self._buckets.pop(end - self._slide - LONG, None)
         hot = (
-            ((score / events) / (self._long[user][0] / self._long[user][1]), self._long[user][1], user, events)
+            (
+                (score / events) / (self._long[user][0] / self._long[user][1]),
+                self._long[user][1],
+                user,
+                events,
+            )
             for user, (score, events) in self._short.items()
             if events >= 3 and self._long[user][0] > 0
         )
         best = heapq.nsmallest(PLACES, hot, key=lambda row: (-row[0], -row[1], row[2]))
-        return [(end, user, events, long_events, hotness) for hotness, long_events, user, events in best]
+        return [
+            (end, user, events, long_events, hotness) for hotness, long_events, user, events in best
+        ]
 
 
 def _add(sums: dict[str, list[int]], bucket: dict[str, list[int]], sign: int) -> None:
@@ -124,7 +154,7 @@ class Boards:
         self.members: dict[tuple[str, str], list] = {}
         self.changed: dict[str, set] = {"players": set(), "teams": set(), "members": set()}
         self.streaks = Streaks(slide)
-        self._seen: set[str] = set()
+        self._event_ids: set[str] = set()
         self._newest: dict[int, int] = {}
 
     def take(self, partition: int, value: bytes | None, recorded: int) -> None:
@@ -134,9 +164,9 @@ class Boards:
             return
         event_id, user, name, team, team_name, score, at = event
         if event_id:
-            if event_id in self._seen:
+            if event_id in self._event_ids:
                 return
-            self._seen.add(event_id)
+            self._event_ids.add(event_id)
         total = self.players.setdefault(user, [name or user, team, team_name, 0, 0])
         total[:3] = name or total[0], team, team_name
         total[3] += score
@@ -180,19 +210,21 @@ def main() -> None:
     ends = {int(partition): end for partition, end in json.loads(given.ends).items()}
     db = psycopg2.connect(given.dsn)
     _create(db)
-    consumer = Consumer(
-        {"bootstrap.servers": given.brokers, "group.id": "python-consumer", "enable.auto.commit": False}
+    group = {"group.id": "python-consumer", "enable.auto.commit": False}
+    consumer = Consumer({"bootstrap.servers": given.brokers, **group})
+    consumer.assign(
+        [TopicPartition(given.topic, partition, OFFSET_BEGINNING) for partition in ends]
     )
-    consumer.assign([TopicPartition(given.topic, partition, OFFSET_BEGINNING) for partition in ends])
-    made, position, committed_at = Boards(given.slide * 1000), dict.fromkeys(ends, 0), time.monotonic()
+    boards, position = Boards(given.slide * 1000), dict.fromkeys(ends, 0)
+    committed_at = time.monotonic()
     while any(position[partition] < end for partition, end in ends.items()):
         for message in consumer.consume(5_000, timeout=0.1):
-            made.take(message.partition(), message.value(), message.timestamp()[1])
+            boards.take(message.partition(), message.value(), message.timestamp()[1])
             position[message.partition()] = message.offset() + 1
         if time.monotonic() - committed_at > COMMIT_SECONDS:
-            _commit(db, made, made.watermark(len(ends)), position)
+            _commit(db, boards, boards.watermark(len(ends)), position)
             committed_at = time.monotonic()
-    _commit(db, made, made.watermark(len(ends)) + LONG, position)
+    _commit(db, boards, boards.watermark(len(ends)) + LONG, position)
     consumer.close()
 
 
@@ -201,16 +233,19 @@ def _create(db) -> None:
         cursor.execute("DROP SCHEMA IF EXISTS rival CASCADE; CREATE SCHEMA rival")
         for table, (columns, keys) in TABLES.items():
             key = ", ".join(_names(columns)[:keys])
-            cursor.execute(f"CREATE TABLE rival.{table} ({columns}, PRIMARY KEY ({key})) WITH (fillfactor = 50)")
-            cursor.execute(f"CREATE TEMPORARY TABLE new_{table} (LIKE rival.{table}) ON COMMIT DELETE ROWS")
+            held = f"{columns}, PRIMARY KEY ({key})"
+            cursor.execute(f"CREATE TABLE rival.{table} ({held}) WITH (fillfactor = 50)")
+            like = f"(LIKE rival.{table}) ON COMMIT DELETE ROWS"
+            cursor.execute(f"CREATE TEMPORARY TABLE new_{table} {like}")
 
 
 def _names(columns: str) -> list[str]:
     return [column.split()[0] for column in columns.split(", ")]
 
 
-def _commit(db, made: Boards, watermark: int, position: dict[int, int]) -> None:
-    rows = made.rows() | {"streaks": made.streaks.ended(watermark), "offsets": list(position.items())}
+def _commit(db, boards: Boards, watermark: int, position: dict[int, int]) -> None:
+    rows = boards.rows()
+    rows |= {"streaks": boards.streaks.ended(watermark), "offsets": list(position.items())}
     with db, db.cursor() as cursor:
         for table, changed in rows.items():
             columns, keys = TABLES[table]
@@ -227,7 +262,8 @@ def _commit(db, made: Boards, watermark: int, position: dict[int, int]) -> None:
 def _escaped(value: object) -> str:
     if not isinstance(value, str):
         return repr(value)
-    return value.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
+    value = value.replace("\\", r"\\").replace("\t", r"\t")
+    return value.replace("\n", r"\n").replace("\r", r"\r")
 
 
 if __name__ == "__main__":

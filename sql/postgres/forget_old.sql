@@ -1,6 +1,6 @@
--- Rows of ${table} that are ${millis} ms older than the newest go away with
--- each write: nobody looks for them, and nobody writes them again. Many, as at
--- the end of a season, go away in turns, so that no write waits long.
+-- A write deletes the rows of ${table} that are ${millis} ms older than the
+-- newest: nobody reads or writes them any more. At the end of a season there are
+-- many, so one write deletes at most 1,000 of them and none takes long.
 CREATE OR REPLACE FUNCTION flink.forget_old_${table}() RETURNS trigger
 LANGUAGE plpgsql AS $$$$
 BEGIN

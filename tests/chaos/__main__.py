@@ -20,9 +20,9 @@ from itertools import islice
 from rich.console import Console
 from rich.table import Table
 
-from compose import postgres
-from dashboard.boards import BoardsUnavailable
-from jobs import job
+from clients.errors import BoardsUnavailable
+from compose import postgres as postgres_server
+from jobs.environment import checkpoint_folder
 from settings import settings
 from tests.chaos import logs, system
 from tests.chaos.resources import Resources, grown
@@ -159,8 +159,8 @@ def _disks() -> dict[str, str]:
     data = settings.state / "data"
     return {
         "kafka": str(data / "kafka"),
-        "postgres": str(postgres.data_folder(settings)),
-        "checkpoints": str(job.checkpoint_folder(settings)),
+        "postgres": str(postgres_server.data_folder(settings)),
+        "checkpoints": str(checkpoint_folder(settings)),
     }
 
 
@@ -171,7 +171,7 @@ def _small_disks(stack: Stack) -> Iterator[bool]:
     try:
         for name, path in _disks().items() if os.geteuid() == 0 else ():
             os.makedirs(path, exist_ok=True)
-            owner = f",uid={postgres.unprivileged_user().pw_uid}" if name == "postgres" else ""
+            owner = f",uid={postgres_server.unprivileged_user().pw_uid}" if name == "postgres" else ""
             options = f"size={DISK_MB}m,mode=700{owner}"
             if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "leaderboard", path]).returncode == 0:
                 mounted.append(path)

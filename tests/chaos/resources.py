@@ -11,7 +11,7 @@ import psutil
 from rich.table import Table
 
 from compose import services
-from jobs import job
+from jobs.environment import checkpoint_folder
 from tests.chaos.system import SERVICES
 from tests.conftest import Stack
 
@@ -58,7 +58,7 @@ class Resources:
 
     def _disk(self) -> dict[str, float]:
         data = self._stack.settings.state / "data"
-        folders = [*data.iterdir(), job.checkpoint_folder(self._stack.settings), self._stack.settings.state / "logs"]
+        folders = [*data.iterdir(), checkpoint_folder(self._stack.settings), self._stack.settings.state / "logs"]
         files = sum(len(files) for _, _, files in os.walk(data / "flink"))
         return {f"{folder.name}, disk": _size_mb(folder) for folder in folders} | {"flink, files": files}
 

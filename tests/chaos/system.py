@@ -19,16 +19,16 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from compose import postgres, services
-from dashboard import boards
-from dashboard.boards import BoardsUnavailable
-from generator.__main__ import parse
-from generator.events import records
-from generator.game import League
-from jobs import job, sql
+from boards.sinks import sink as sink_of
+from clients import flink, postgres
+from clients.errors import BoardsUnavailable, JobError
+from compose import services
+from generator.score.command import parse
+from jobs.running import computing, planned, running
 from tests import oracle
+from tests.bounded import GAME
 from tests.conftest import Stack, eventually
-from tests.invariants import Reader
+from tests.invariants import Reader, expect_boards
 
 BACK_SECONDS = 60
 HEALTHY_SECONDS = 240
@@ -36,6 +36,8 @@ LOOK_SECONDS = 0.5
 SERVICES = ("postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
 STARTED = (*SERVICES, "monitor")
 FAULTS_OF_THE_GAME = ("--late", "40", "--duplicates", "40", "--corrupt", "50")
+# Boards that move with every second of play.
+MOVING = [board for board in GAME.boards if not board.may_be_empty]
 REPORT_SECONDS = 60  # at most, from one report of an injector to its next
 
 
@@ -82,7 +84,7 @@ class Injector:
 
     def _first(self, count: int) -> Counter[bytes]:
         given = parse(self._options)
-        stream = records(League(given.game, given.seed, 0, 1), time.time_ns() // 1_000_000)
+        stream = given.source.records(given.seed, 0, 1, time.time_ns() // 1_000_000)
         return Counter(_timeless(record.value or b"") for record in islice(stream, count))
 
 
@@ -99,9 +101,10 @@ class System:
 
     def progress(self) -> dict[str, float]:
         """What grows on each board as long as it moves."""
-        seen = boards.read(self.sink, self.stack.settings)
-        newest = {name: seen.newest(name).timestamp() if seen.rows[name] else 0 for name in boards.FRESH}
-        return newest | {"team_mvps": sum(row["team_total"] for row in seen.rows["team_mvps"])}
+        read = sink_of(self.sink, self.stack.settings).read(GAME)
+        newest = {board.name: read.newest(board) for board in MOVING if board.newest}
+        times = {name: time.timestamp() if time else 0 for name, time in newest.items()}
+        return times | {"team_mvps": sum(row["team_total"] for row in read.rows["team_mvps"])}
 
     def survive(self, name: str, fault: Callable[[Stack], None]) -> None:
         """Let something happen, and see everything recover by itself."""
@@ -142,31 +145,30 @@ class System:
         """Whether all jobs run and have completed a checkpoint that began since then."""
         settings = self.stack.settings
         try:
-            running = job.running(settings)
-            completed = [job.latest_checkpoint(settings, each) for each in running.values()]
-        except job.JobError:
+            jobs = running(settings)
+            completed = [flink.latest_checkpoint(settings, each) for each in jobs.values()]
+        except JobError:
             return False
         are_new = all(each and each["trigger_timestamp"] > since * 1000 for each in completed)
-        wanted = job.taken(job.planned(sql.JOBS, self.sink, settings))
-        return job.taken(running).keys() == wanted.keys() and are_new
+        wanted = planned([(GAME.name, each) for each in GAME.jobs], self.sink, settings)
+        has_all = computing(jobs, settings).keys() == computing(wanted, settings).keys()
+        return has_all and are_new
 
     def expect_nothing_lost(self) -> None:
         """End the load: the topic holds what the injectors sent, once each; the boards are the oracle's for it."""
         *killed, last = self.injectors
         last.end()
         held = self.stack.records()
-        there, sent = Counter(_timeless(record.value or b"") for record in held), last.sent()
-        unknown = there - sum((each.may_have_sent() for each in killed), sent)
-        lost = (sum((each.sent() for each in killed), sent) - there).total() - sum(each.pending() for each in killed)
+        in_topic = Counter(_timeless(record.value or b"") for record in held)
+        sent = last.sent()
+        unknown = in_topic - sum((each.may_have_sent() for each in killed), sent)
+        lost = (sum((each.sent() for each in killed), sent) - in_topic).total() - sum(each.pending() for each in killed)
         assert lost <= 0 and not unknown, f"lost: {lost}, twice: {unknown.total()} of {len(held)}"
         totals = oracle.totals(oracle.accepted(held))
         eventually(lambda: self._expect(totals))
 
     def _expect(self, totals: oracle.Totals) -> None:
-        read = boards.read(self.sink, self.stack.settings).rows
-        assert read["top_teams"] == oracle.top_teams(totals)
-        assert read["top_players"] == oracle.top_players(totals)
-        assert read["team_mvps"] == oracle.team_mvps(totals)[:100]
+        expect_boards(sink_of(self.sink, self.stack.settings).read(GAME), totals.all_events)
 
 
 @contextmanager
@@ -180,12 +182,12 @@ def under_load(stack: Stack, sink: str, rate_per_second: int, seed: int) -> Iter
 
         system = System(stack, sink, reader, inject, [inject(0)])
         try:
-            system.await_recovery(dict.fromkeys(sql.METRICS, 0.0), time.time())
+            system.await_recovery(dict.fromkeys((board.name for board in MOVING), 0.0), time.time())
             yield system
         finally:
             system.injectors[-1].process.kill()
-            for job_id in job.running(stack.settings).values():
-                job.cancel(stack.settings, job_id)
+            for job_id in running(stack.settings).values():
+                flink.cancel(stack.settings, job_id)
 
 
 def _timeless(value: bytes) -> bytes:

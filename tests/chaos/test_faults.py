@@ -58,7 +58,7 @@ def test_nothing_was_lost_or_counted_twice(under_load):
 @pytest.fixture
 def at_the_edges(stack: Stack) -> Iterator[tuple[str, ...]]:
     """The services at both ends of the pipeline, for as long as they are needed."""
-    names = "generator", "dashboard"
+    names = "score_generator", "dashboard"
     stack.run("compose", "start", *names)
     yield names
     for name in names:

@@ -1,4 +1,7 @@
-"""Pictures of every page of the running system, light and dark, wide and narrow: one file for each page in docs/."""
+"""Pictures of every page of the running system: one file for each in docs/.
+
+Each shows the page light and dark, wide and narrow.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import io
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dashboard import boards
+from boards import sinks
+from games.score import GAME, TOP_PLAYERS
 from settings import PROJECT, settings
 from tests.conftest import chromium
 
@@ -24,7 +28,7 @@ MILLIS = 120_000
 
 
 def main() -> None:
-    top = boards.read(settings.sink, settings).rows["top_players"][2]
+    top = sinks.sink(settings.sink, settings).read(GAME).rows[TOP_PLAYERS.name][2]
     pages = {
         "live": "",
         "player": f"player?player={top['user_id']}",
@@ -35,7 +39,8 @@ def main() -> None:
     with chromium() as browser:
         for name, path in pages.items():
             shots = [
-                [_shot(browser, name, path, scheme, view) for view in (WIDE, NARROW)] for scheme in ("light", "dark")
+                [_shot(browser, name, path, scheme, view) for view in (WIDE, NARROW)]
+                for scheme in SCHEMES
             ]
             file = PROJECT / "docs" / f"{name}.png"
             _together(shots).quantize(COLOURS).save(file, optimize=True)
@@ -47,9 +52,9 @@ def _shot(browser: Browser, name: str, path: str, scheme: str, view: dict) -> Im
     page.goto(f"http://{settings.page_address}:{settings.dashboard_port}/{path}", timeout=MILLIS)
     page.locator(SETTLED.get(name, "table")).first.wait_for(state="attached", timeout=MILLIS)
     page.evaluate("document.fonts.ready.then(() => true)")
-    taken = Image.open(io.BytesIO(page.screenshot()))
+    picture = Image.open(io.BytesIO(page.screenshot()))
     page.close()
-    return taken.convert("RGB")
+    return picture.convert("RGB")
 
 
 def _together(shots: list[list[Image.Image]]) -> Image.Image:

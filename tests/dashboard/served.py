@@ -2,21 +2,22 @@
 
 import sys
 
+from boards.postgres import PostgresSink
 from compose.status import Status
-from dashboard import boards, health
+from dashboard import health
 from dashboard.__main__ import main
-from tests.dashboard.test_app import shown_boards
+from tests.dashboard.test_app import some_boards
 
 
 def read(*_):
     names = sys.argv[1:]
-    shown = shown_boards(range(len(names), 0, -1))
-    for rows in shown.rows.values():
+    boards = some_boards(range(len(names), 0, -1))
+    for rows in boards.rows.values():
         for row, name in zip(rows, names, strict=False):
             row |= {"team_name": name, "user_name": name}
-    return shown
+    return boards
 
 
-boards.read = read
+PostgresSink.read = read
 health.status = lambda _: Status("postgres")
 main()

@@ -1,4 +1,4 @@
-"""What programs are answered: the real server over a real PostgreSQL and a real broker, without Flink."""
+"""What programs are answered: the real server over a real database and broker, without Flink."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from compose import postgres
-from compose.errors import SetupError
+from boards import sinks
+from clients import postgres
+from clients.errors import SetupError
 from dashboard import api
+from games.score import GAME, MEMBER_TOTALS, PLAYER_TOTALS, TEAM_MVPS, TOP_PLAYERS, TOP_TEAMS
 from settings import Settings
 from tests import hostile
 from tests.conftest import Stack, eventually, page_server
@@ -33,11 +35,14 @@ def served(stack: Stack, **changed: object) -> Iterator[str]:
 
 
 def fill(stack: Stack, age_seconds: float = 1) -> None:
-    """Fifteen teams and players on the boards and in the totals, the newest score so old, one of them banned."""
+    """Fifteen teams and players on the boards and in the totals, one of them banned.
+
+    The newest score is so old.
+    """
     now = int((time.time() - age_seconds) * 1000)
     season = now - now % DAY
-    tables = ["top_teams", "top_players", "team_mvps", "player_totals", "member_totals"]
-    postgres.clear(stack.settings, tables)
+    tables = [TOP_TEAMS, TOP_PLAYERS, TEAM_MVPS, PLAYER_TOTALS, MEMBER_TOTALS]
+    sinks.sink("postgres", stack.settings).clear(tables)
     with closing(postgres.connect(postgres.owner_dsn(stack.settings))) as db, db.cursor() as cursor:
         cursor.execute("TRUNCATE moderation.decisions")
         for number in range(15):
@@ -45,7 +50,9 @@ def fill(stack: Stack, age_seconds: float = 1) -> None:
             team = [season, f"t/{number}", name, 100 - number, now]
             player = [season, f"u/{number} ü", name, "T", name, 100 - number, now]
             cursor.execute("INSERT INTO flink.top_teams VALUES (%s, %s, %s, %s, %s)", team)
-            cursor.execute("INSERT INTO flink.top_players VALUES (%s, %s, %s, %s, %s, %s, %s)", player)
+            cursor.execute(
+                "INSERT INTO flink.top_players VALUES (%s, %s, %s, %s, %s, %s, %s)", player
+            )
             write(cursor, (player[1], player[5], name, now), season=season)
         write_team(cursor, "T", 2_000, season=season)
         ban(cursor, "player", "u/3 ü")
@@ -74,13 +81,11 @@ def moment(text: str) -> datetime:
 
 def test_all_boards_are_listed(address):
     found = asked(f"{address}/api/boards")
-    assert {each["board"]: each["rows"] for each in found["boards"]} == {
-        "top_teams": 15,
-        "top_players": 14,
-        "hot_streaks": 0,
-        "team_mvps": 1,
-    }
-    assert found["sink"] == "postgres"
+    rows = {each["board"]: each["rows"] for each in found["boards"]}
+    written = {"top_teams": 15, "top_players": 14, "team_mvps": 1}
+    assert rows == {board.name: 0 for board in GAME.boards} | written
+    assert (found["game"], found["sink"]) == ("score", "postgres")
+    assert asked(f"{address}/api/boards?game=score")["boards"] == found["boards"]
     assert moment(found["as_of"]) > moment(found["season_start"])
 
 
@@ -133,7 +138,12 @@ def test_a_team_has_members_with_shares(address):
         ("/api/boards/top_teams?limit=101", 400, "limit must be"),
         ("/api/boards/top_teams?offset=-1", 400, "offset must be"),
         ("/api/boards/top_teams?offset=9999999999999", 400, "offset must be"),
-        ("/api/boards/top_teams?page=2", 400, "No parameter is called 'page'; there are sink, limit, offset"),
+        (
+            "/api/boards/top_teams?page=2",
+            400,
+            "No parameter is called 'page'; there are sink, limit, offset",
+        ),
+        ("/api/boards?game=golf", 400, "game must be one of score"),
         ("/api/boards?sink=oracle", 400, "sink must be one of postgres, kafka"),
         ("/api/players", 400, "name must be 1 to 200 characters"),
         ("/api/players?name=" + "x" * 201, 400, "name must be"),
@@ -144,7 +154,9 @@ def test_what_cannot_be_answered_says_why(address, path, status, says):
     assert says in asked(address + path, status)["error"]
 
 
-@pytest.mark.parametrize("path", ["/api/boards", "/api/boards/top_teams", "/api/players/a", "/api/teams/a"])
+@pytest.mark.parametrize(
+    "path", ["/api/boards", "/api/boards/top_teams", "/api/players/a", "/api/teams/a"]
+)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_there_is_nothing_to_write(address, path, method):
     answer = requests.request(method, address + path, timeout=20)
@@ -197,6 +209,16 @@ def test_totals_that_nobody_writes_are_said_to_be_missing(stores):
         assert "TOTALS_FLUSH_SECONDS is 0" in asked(f"{address}/api/players/a", 503)["error"]
 
 
+def test_as_many_rows_are_answered_as_a_board_has(stores):
+    with served(stores, board_size=7) as address:
+        assert asked(f"{address}/api/boards/top_teams")["limit"] == 7
+        error = asked(f"{address}/api/boards/top_teams?limit=8", 400)["error"]
+        assert error == "limit must be a whole number from 1 to 7."
+    with served(stores, board_size=300) as address:
+        assert asked(f"{address}/api/boards/top_teams")["limit"] == 10
+        assert asked(f"{address}/api/boards/top_teams?limit=300")["limit"] == 300
+
+
 def test_a_database_that_is_away_is_said(stores):
     with served(stores, postgres_port=1) as address:
         for path in ("readyz", "api/boards", "api/boards/top_teams", "api/players/a"):
@@ -208,9 +230,10 @@ def test_a_token_is_asked_for_when_there_is_one(stores, tmp_path):
     file = tmp_path / "token"
     file.write_text("secret-7\n")
     with served(stores, api_token_file=file) as address:
-        for shown in ("", "Bearer wrong", "secret-7", "Bearer é"):
+        for login in ("", "Bearer wrong", "secret-7", "Bearer é"):
+            headers = {"Authorization": login.encode()}
             for path in ("boards", "boards/top_teams", "players/a", "players?name=a", "teams/a"):
-                answer = requests.get(f"{address}/api/{path}", headers={"Authorization": shown.encode()}, timeout=20)
+                answer = requests.get(f"{address}/api/{path}", headers=headers, timeout=20)
                 assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert asked(f"{address}/api/boards", Authorization="Bearer secret-7")["boards"]
         assert asked(f"{address}/healthz") == {"status": "alive"}

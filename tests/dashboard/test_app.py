@@ -1,25 +1,35 @@
 """The pages as a person finds them, over boards and services that a test hands in."""
 
+import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import games
+from boards import last_events, lookups, moderation, sinks
+from boards.last_events import Recent
+from boards.lookups import Player, Team
+from boards.moderation import ModerationError
+from boards.snapshot import Boards
+from clients.errors import BoardsUnavailable
 from compose.lag import Lag
 from compose.status import Job, Status
-from dashboard import boards, health, live, login, players
-from dashboard.database import BoardsUnavailable
+from dashboard import health, login, navigation, refresh
 from dashboard.health import Health, Rejects
-from dashboard.players import Player, Recent, Team
-from jobs import job, moderation, sql
-from jobs.moderation import ModerationError
+from dashboard.pages import live, pipeline
+from games.score import GAME, HOT_STREAKS, LATE_EVENTS, TOP_PLAYERS, TOP_TEAMS
+from jobs.names import JobName
 from settings import PROJECT, Settings
 
-MARKUP = "<script>alert(1)</script> **bold** [link](http://x) :red[x] $a$ ![](y) &amp; :material/home:"
+MARKUP = (
+    "<script>alert(1)</script> **bold** [link](http://x) :red[x] $a$ ![](y) &amp; :material/home:"
+)
 HOSTILE = [
     MARKUP,
     "x" * 10_000,
@@ -32,25 +42,41 @@ HOSTILE = [
     "\ud800",
     "</table></div>",
 ]
-RUNNING = {job.job_name(name, "postgres"): Job("RUNNING", 3.0, 0, 7, Lag(120, 0), 900, 300) for name in sql.METRICS}
-WELL = Health(Status("postgres", {"generator": "RUNNING"}, RUNNING, ends={0: 70_000}), 50.0)
+TOPIC = GAME.topic(Settings())
+RUNNING = {
+    JobName(GAME.name, board.job, "postgres"): Job("RUNNING", 3.0, 0, 7, Lag(120, 0), 900, 300)
+    for board in GAME.boards
+}
+WELL = Health(
+    Status("postgres", {"score_generator": "RUNNING"}, RUNNING, ends={TOPIC: {0: 70_000}}),
+    {TOPIC: 50.0},
+)
+RUN_PAGE = "from importlib import import_module\nimport_module('dashboard.pages.{}').page()"
 
 
 @pytest.fixture
 def page(monkeypatch):
     """Runs a page over what the refresh, the services and the list of rejects tell."""
 
-    def run(look=None, screen=None, shown=WELL, rejected=None, **parameters):
-        run.asked = []
-        monkeypatch.setattr(live, "look", lambda sink, _: run.asked.append(sink) or run.look)
-        monkeypatch.setattr(health, "watch", lambda _: SimpleNamespace(latest=lambda wait_seconds=0: shown))
-        monkeypatch.setattr(health, "sink", lambda _: (shown and shown.status.sink) or "postgres")
-        monkeypatch.setattr(health, "watch_rejects", lambda *_: SimpleNamespace(latest=lambda wait_seconds=0: rejected))
-        run.look = look or made()
-        if screen:
-            test = AppTest.from_string(f"from dashboard.screens import {screen}\n{screen}.page()", default_timeout=120)
+    def run(latest=None, module=None, services=WELL, rejected=None, **parameters):
+        def refreshed(game, sink, _):
+            run.asked.append(sink.name)
+            return run.latest
+
+        def answering(answer):
+            return lambda *_: SimpleNamespace(latest=lambda wait_seconds=0: answer)
+
+        in_use = (services and services.status.sink) or "postgres"
+        monkeypatch.setattr(refresh, "refreshed", refreshed)
+        monkeypatch.setattr(health, "watch", answering(services))
+        monkeypatch.setattr(health, "sink_in_use", lambda _: sinks.sink(in_use, Settings()))
+        monkeypatch.setattr(health, "watch_rejects", answering(rejected))
+        run.asked, run.latest = [], latest or latest_of()
+        if module:
+            test = AppTest.from_string(RUN_PAGE.format(module), default_timeout=120)
         else:
-            test = AppTest.from_file(str(PROJECT / "dashboard" / "app.py"), default_timeout=120)
+            script = PROJECT / "dashboard" / "pages" / "app.py"
+            test = AppTest.from_file(str(script), default_timeout=120)
         for name, value in parameters.items():
             test.query_params[name] = value
         return ran(test)
@@ -64,7 +90,7 @@ def ran(test):
     return test
 
 
-def shown_boards(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=(), team="Team"):
+def some_boards(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=(), team="Team", game=GAME):
     """Boards whose rows have these totals."""
     at = datetime.now(UTC) - timedelta(seconds=age_seconds)
     rows = [
@@ -88,21 +114,28 @@ def shown_boards(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=(), tea
         }
         for number, total in enumerate(totals)
     ]
-    return boards.Boards({board: rows for board in sql.METRICS} | {"late_events": late})
+    own = {board.name: [of_board(board, row, at) for row in rows] for board in game.boards}
+    return Boards(game, own | {LATE_EVENTS.name: late})
 
 
-def made(*totals, trouble=None, **options):
+def of_board(board, row, at):
+    """The row, with the columns that this board has beside the others'."""
+    times = {column: at for column in (board.newest, board.period) if column}
+    return {board.value: row["total_score"] / 1_000} | times | row
+
+
+def latest_of(*totals, trouble=None, **options):
     """What the refresh tells of such boards."""
-    read = shown_boards(*totals, **options)
-    return live.Look(read, trouble, datetime.now(UTC), live.Counts(50.4, 70_000, 1_234, 12), live.sample(read))
+    boards = some_boards(*totals, **options)
+    counts = refresh.Counts(50.4, 70_000, {"Players": 1_234, "Teams": 12})
+    return refresh.Refreshed(boards, trouble, datetime.now(UTC), counts, refresh.sample(boards))
 
 
 def after(seconds, before, now):
     """What it tells when these boards came so many seconds after those."""
-    then = live.sample(before)
-    late = live.sample(now)
-    earlier = live.Sample(late.at - seconds, then.seen, late.seasons)
-    return live.Look(now, None, datetime.now(UTC), live.Counts(), late, (earlier,))
+    then, late = refresh.sample(before), refresh.sample(now)
+    earlier = refresh.Sample(late.at - seconds, then.places, late.period_starts)
+    return refresh.Refreshed(now, None, datetime.now(UTC), refresh.Counts(), late, (earlier,))
 
 
 def words(test):
@@ -125,35 +158,38 @@ def tables(test):
     }
 
 
-BOARDS = ["Top teams", "Top players", "Hot streaks", "Team MVPs"]
+BOARDS = [board.title for board in GAME.boards]
 
 
 # Live
 
 
-def test_the_four_boards_stand_in_their_order_below_the_state(page):
+def test_the_boards_stand_in_their_order_below_the_state(page):
     test = page()
     assert list(tables(test)) == BOARDS
+    assert BOARDS[:4] == ["Top teams", "Top players", "Hot streaks", "Team MVPs"]
     assert all(word in words(test) for word in ("LIVE", "UTC", "50", "1,234", "12", "day of"))
     assert 'role="alert"' not in "".join(each.value for each in test.markdown)
 
 
 def test_equal_values_show_equal_ranks(page):
-    shown = tables(page())
-    assert [[row[0] for row in shown[name]] for name in BOARDS] == [["1", "2", "2", "4"]] * 4
+    found = tables(page())
+    assert [[row[0] for row in found[name]] for name in BOARDS] == [["1", "2", "2", "4"]] * len(
+        BOARDS
+    )
 
 
 def test_values_are_shown_in_their_units_with_separators(page):
-    shown = tables(page(made([1_234_567])))
-    values = [shown[name][0][-1] for name in BOARDS]
+    found = tables(page(latest_of([1_234_567])))
+    values = [found[name][0][-1] for name in BOARDS[:4]]
     assert values == ["1,234,567,000", "1,234,567,000", "×308641.75", "12345670.0 %"]
 
 
 def test_movement_since_a_minute_ago_is_shown(page):
-    before, now = shown_boards([9, 7, 5]), shown_boards([5, 9, 7, 1])
-    now.rows["top_players"].sort(key=lambda row: row["rank_number"])
-    shown = tables(page(after(60, before, now)))["Top players"]
-    assert [row[1] for row in shown] == ["▲up 1", "▲up 1", "▼down 2", "new"]
+    before, now = some_boards([9, 7, 5]), some_boards([5, 9, 7, 1])
+    now.rows[TOP_PLAYERS.name].sort(key=lambda row: row["rank_number"])
+    rows = tables(page(after(60, before, now)))["Top players"]
+    assert [row[1] for row in rows] == ["▲up 1", "▲up 1", "▼down 2", "new"]
 
 
 def test_without_a_look_a_minute_ago_nothing_has_moved(page):
@@ -161,121 +197,151 @@ def test_without_a_look_a_minute_ago_nothing_has_moved(page):
 
 
 def test_without_rows_the_page_says_so_and_what_to_do(page):
-    test = page(made([]))
+    test = page(latest_of([]))
     assert "EMPTY" in words(test) and "No scores yet" in words(test)
-    assert [rows for rows in tables(test).values()] == [[["Nothing here yet"]]] * 4
+    assert [rows for rows in tables(test).values()] == [[["Nothing here yet"]]] * len(BOARDS)
 
 
 def test_one_row_is_enough(page):
-    assert {len(rows) for rows in tables(page(made([1]))).values()} == {1}
+    assert {len(rows) for rows in tables(page(latest_of([1]))).values()} == {1}
+
+
+def in_trouble(*problems):
+    return Health(Status("postgres", problems=list(problems)))
 
 
 STALE = {
-    "the injector is silent": (Health(WELL.status, silent_seconds=40), "no new record in the topic for 40 s"),
-    "a job restarts": (
-        Health(Status("postgres", problems=["job 'top_teams to postgres' is RESTARTING"])), "is RESTARTING",
+    "the injector is silent": (
+        Health(WELL.status, silent_seconds={TOPIC: 40}),
+        "no new record in the topic for 40 s",
     ),
-    "Flink is away": (Health(Status(problems=["Flink's JobManager does not answer"])), "does not answer"),
+    "a job restarts": (
+        in_trouble("job 'score: top_teams to postgres' is RESTARTING"),
+        "is RESTARTING",
+    ),
+    "Flink is away": (
+        Health(Status(problems=["Flink's JobManager does not answer"])),
+        "does not answer",
+    ),
     "no checkpoint": (
-        Health(Status("postgres", problems=["job 'x' completed its last checkpoint 90 s ago"])), "checkpoint 90 s ago",
+        in_trouble("job 'x' completed its last checkpoint 90 s ago"),
+        "checkpoint 90 s ago",
     ),
     "the jobs write elsewhere": (Health(Status("kafka")), "The jobs write to Kafka"),
     "nobody knows": (WELL, "may be catching up"),
     "nobody has looked yet": (None, "are being asked"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("cause", STALE)
 def test_old_boards_are_stale_with_their_age_and_the_reason(page, cause):
-    shown, said = STALE[cause]
-    test = page(made(age_seconds=7_205), shown=shown, sink="postgres")
+    services, said = STALE[cause]
+    test = page(latest_of(age_seconds=7_205), services=services, sink="postgres")
     assert "STALE" in words(test) and "2 h 0 min old" in words(test) and said in words(test)
     assert list(tables(test)) == BOARDS
 
 
 def test_what_the_status_says_of_old_boards_is_no_reason_for_them(page):
     problems = ["the newest score on the boards is 200 s old", "kafka is STOPPED"]
-    test = page(made(age_seconds=7_205), shown=Health(Status("postgres", problems=problems)))
+    test = page(
+        latest_of(age_seconds=7_205), services=Health(Status("postgres", problems=problems))
+    )
     assert "kafka is STOPPED" in words(test) and "score on the boards" not in words(test)
 
 
 def test_a_board_that_lags_behind_the_others_says_so(page):
-    look = made()
-    minute, streaks = timedelta(minutes=1), look.boards.rows["hot_streaks"]
-    look.boards.rows["hot_streaks"] = [row | {"window_end": row["window_end"] - minute} for row in streaks]
-    assert "1 min 0 s behind the other boards" in words(page(look))
+    latest, minute = latest_of(), timedelta(minutes=1)
+    streaks = latest.boards.rows[HOT_STREAKS.name]
+    streaks[:] = [row | {"window_end": row["window_end"] - minute} for row in streaks]
+    assert "1 min 0 s behind the other boards" in words(page(latest))
 
 
 def test_events_too_late_for_a_hot_streak_are_counted_there(page):
-    assert "1,234 events of the season came too late" in words(page(made(late=[{"events": 1_234}])))
+    assert "1,234 events of the season came too late" in words(
+        page(latest_of(late=[{"events": 1_234}]))
+    )
     assert "too late" not in words(page())
 
 
 def test_a_database_that_is_away_is_said_plainly(page):
-    test = page(live.Look(trouble="PostgreSQL cannot be reached. Start it."))
+    test = page(refresh.Refreshed(trouble="PostgreSQL cannot be reached. Start it."))
     assert "UNAVAILABLE" in words(test) and "cannot be reached" in words(test)
     assert not tables(test)
 
 
 def test_the_last_boards_stay_when_the_database_goes_away(page):
-    test = page(made(trouble="PostgreSQL cannot be reached."))
+    test = page(latest_of(trouble="PostgreSQL cannot be reached."))
     assert "STALE" in words(test) and "the last that were read" in words(test)
     assert list(tables(test)) == BOARDS
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_shown_as_text_and_never_as_markup(page, name):
-    look = made(name=name, team=name)
-    test = page(look)
+    test = page(latest_of(name=name, team=name))
     for board in BOARDS:
-        shown = tables(test)[board][0][2]
-        assert "\n" not in shown and 1 <= len(shown) <= 2 * 48 + 1
+        cell = tables(test)[board][0][2]
+        assert "\n" not in cell and 1 <= len(cell) <= 2 * 48 + 1
     assert {each.tag for markdown in test.markdown for each in tree(markdown.value).iter()} <= {
-        "div", "section", "h1", "h2", "small", "dl", "dt", "dd", "span", "table", "caption", "thead", "tbody", "tr",
-        "th", "td", "a", "bdi", "p", "svg", "polyline",
+        "div", "section", "h1", "h2", "small", "dl", "dt", "dd", "span", "table", "caption",
+        "thead", "tbody", "tr", "th", "td", "a", "bdi", "p", "svg", "polyline",
     }  # fmt: skip
     if name == MARKUP:
         assert tables(test)["Top teams"][0][2] == MARKUP[:47] + "…"
 
 
 def test_whoever_has_no_name_is_called_by_the_id(page):
-    assert tables(page(made(name="  ")))["Top players"][0][2] == "u0 Team 0"
+    assert tables(page(latest_of(name="  ")))["Top players"][0][2] == "u0 Team 0"
 
 
 def test_names_lead_to_their_pages(page):
-    look = made()
-    look.boards.rows["top_players"][0]["user_id"] = 'a&b="<x>'
-    links = [each.get("href") for markdown in page(look).markdown for each in tree(markdown.value).iter("a")]
+    latest = latest_of()
+    latest.boards.rows[TOP_PLAYERS.name][0]["user_id"] = 'a&b="<x>'
+    markdowns = page(latest).markdown
+    links = [each.get("href") for html in markdowns for each in tree(html.value).iter("a")]
     assert "player?player=a%26b%3D%22%3Cx%3E" in links and "team?team=t0" in links
 
 
 def test_choices_come_from_the_url(page):
-    test = page(made(range(100, 0, -1)), sink="kafka", top="25", every="5")
-    assert set(page.asked[1:]) == {"kafka"} and {len(rows) for rows in tables(test).values()} == {25}
+    test = page(latest_of(range(100, 0, -1)), sink="kafka", top="25", every="5")
+    assert set(page.asked[1:]) == {"kafka"} and {len(rows) for rows in tables(test).values()} == {
+        25
+    }
     assert "Kafka" in words(test)
 
 
 def test_choices_that_the_url_has_wrong_are_the_defaults(page):
-    test = page(made(range(100, 0, -1)), sink="oracle", top="-1", every="soon", paused="perhaps")
+    test = page(
+        latest_of(range(100, 0, -1)), sink="oracle", top="-1", every="soon", paused="perhaps"
+    )
     assert set(page.asked) == {"postgres"} and {len(rows) for rows in tables(test).values()} == {10}
     assert "LIVE" in words(test)
 
 
+@pytest.mark.parametrize(
+    ("size", "offered"),
+    [(100, [10, 25, 50, 100]), (300, [10, 25, 50, 100, 300]), (60, [10, 25, 50, 60]), (7, [7])],
+)
+def test_as_many_places_are_offered_as_the_boards_have(size, offered):
+    assert live.places(Settings(board_size=size)) == offered
+
+
 def test_the_boards_of_one_team_keep_their_ranks(page):
-    shown = tables(page(team="Team 1"))
-    assert [row[0] for row in shown["Top players"]] == ["2", "4"]
-    assert tables(page(team="No such <team>"))["Top teams"] == [["Nobody of No such <team> is here"]]
+    found = tables(page(team="Team 1"))
+    assert [row[0] for row in found["Top players"]] == ["2", "4"]
+    assert tables(page(team="No such <team>"))["Top teams"] == [
+        ["Nobody of No such <team> is here"]
+    ]
 
 
 def test_without_a_choice_the_boards_come_from_where_the_jobs_write(page):
-    test = page(shown=Health(Status("kafka")))
+    test = page(services=Health(Status("kafka")))
     assert set(page.asked) == {"kafka"} and "LIVE" in words(test)
 
 
 def test_a_paused_page_shows_what_it_had(page):
     test = page()
     test.toggle(key="paused").set_value(True)
-    page.look = made([1])
+    page.latest = latest_of([1])
     ran(test)
     assert "PAUSED" in words(test) and len(tables(test)["Top teams"]) == 4
     test.toggle(key="paused").set_value(False)
@@ -285,44 +351,119 @@ def test_a_paused_page_shows_what_it_had(page):
 def test_on_a_wall_there_is_no_chrome(page):
     styles = "".join(each.proto.body for each in page(view="wall").get("html"))
     assert ".stHeader, .st-key-controls { display: none" in styles
-    assert ".stHeader, .st-key-controls" not in "".join(each.proto.body for each in page().get("html"))
+    assert ".stHeader, .st-key-controls" not in "".join(
+        each.proto.body for each in page().get("html")
+    )
+
+
+# Several games
+
+
+@pytest.fixture
+def two_games(monkeypatch):
+    """The settings of a page for the score game and another one, which has one board."""
+    board = replace(HOT_STREAKS, name="lucky_spins", job="", title="Lucky spins", late_events=None)
+    spins = replace(GAME, name="spins", tables=(board,), counts={}, rejects=None)
+    module = ModuleType("games.spins")
+    module.GAME, module.__spec__ = spins, ModuleSpec("games.spins", None)
+    monkeypatch.setitem(sys.modules, "games.spins", module)
+    settings = Settings(games="score,spins")
+    for each in (live, pipeline):
+        monkeypatch.setattr(each, "settings", settings)
+    yield spins
+    games.load.cache_clear()
+    games._all.cache_clear()
+
+
+def test_who_has_one_game_chooses_none(page):
+    assert "Game" not in [each.label for each in page(game="spins").selectbox]
+
+
+def test_the_address_chooses_among_several_games(page, two_games):
+    test = page(module="live")
+    assert list(tables(test)) == BOARDS
+    assert [each.options for each in test.selectbox if each.label == "Game"] == [["score", "spins"]]
+    latest = latest_of(game=two_games)
+    assert list(tables(page(latest, module="live", game="spins"))) == ["Lucky spins"]
+    assert list(tables(page(module="live", game="no such game"))) == BOARDS
+
+
+def test_the_pipeline_of_another_game_is_its_own(page, two_games):
+    name = JobName("spins", "lucky_spins", "postgres")
+    jobs = RUNNING | {name: Job("RUNNING", 3.0, 0, 7)}
+    services = Health(Status("postgres", {"spins_generator": "STOPPED"}, jobs))
+    test = page(module="pipeline", services=services, game="spins")
+    assert [row[0] for row in tables(test)["Jobs"]] == ["spins: lucky_spins to postgres"]
+    assert "injector: stopped" in words(test)
+
+
+def test_a_games_own_pages_are_found_by_its_name(two_games):
+    paths = [page.path for page in navigation.pages(Settings(games="score,spins"))]
+    assert paths == ["", "player", "team", "pipeline", "moderation"]
+    assert [page.path for page in navigation.pages(Settings(games="spins"))] == [
+        "", "pipeline", "moderation",
+    ]  # fmt: skip
 
 
 # Pipeline
 
 
 def test_the_pipeline_is_shown_from_events_to_page(page):
-    status = Status("postgres", {"generator": "RUNNING"}, RUNNING, ends={0: 70_000, 1: 5}, board_rows={"top_teams": 9})
-    shown = Health(status, 50.4, dict.fromkeys(RUNNING, 49.6), dict.fromkeys(RUNNING, 20.0))
-    rejected = Rejects([], Counter(), None)
-    test = page(screen="pipeline", shown=shown, rejected=rejected)
-    for said in ("50 /s", "70,005", "4 of 4 jobs well", "up to 120 records", "80 /s", "9 places held", "Flink's own"):
+    ends = {TOPIC: {0: 70_000, 1: 5}}
+    rows = {TOP_PLAYERS.name: 9}
+    status = Status("postgres", {"score_generator": "RUNNING"}, RUNNING, ends, board_rows=rows)
+    rates = dict.fromkeys(RUNNING, 49.6), dict.fromkeys(RUNNING, 20.0)
+    services = Health(status, {TOPIC: 50.4}, *rates)
+    test = page(module="pipeline", services=services, rejected=Rejects([], Counter(), None))
+    jobs = len(RUNNING)
+    for said in (
+        "50 /s", "70,005", f"{jobs} of {jobs} jobs well", "up to 120 records", f"{20 * jobs} /s",
+        "9 places held", "Flink's own", "injector: running",
+    ):  # fmt: skip
         assert said in words(test)
-    assert tables(test)["Jobs"][0][1:] == ["RUNNING", "50 /s", "20 /s", "120", "3 s ago", "0", "7"]
+    name, *figures = tables(test)["Jobs"][0]
+    assert name == "score: top_teams to postgres"
+    assert figures == ["RUNNING", "50 /s", "20 /s", "120", "3 s ago", "0", "7"]
     assert "alert" not in "".join(each.value for each in test.markdown)
 
 
 def test_rejects_are_counted_by_reason_and_shown_as_text(page):
-    row = {"topic": "scores", "partition": 2, "offset": 77, "reason": "empty message", "rejected_at": datetime.now(UTC)}
+    row = {
+        "topic": "scores",
+        "partition": 2,
+        "offset": 77,
+        "reason": "empty message",
+        "rejected_at": datetime.now(UTC),
+    }
     rows = [row | {"payload": MARKUP}, row | {"payload": None}]
     rejected = Rejects(rows, Counter({"empty message": 3, "team_id blank": 1}), row["rejected_at"])
-    shown = tables(page(screen="pipeline", rejected=rejected))
-    assert shown["Rejected by reason"] == [["empty message", "3", "75 %"], ["team_id blank", "1", "25 %"]]
-    latest = [each[1:] for each in shown["The last rejected messages"]]
-    assert latest == [["empty message", "scores-2:77", MARKUP], ["empty message", "scores-2:77", "N/A"]]
+    found = tables(page(module="pipeline", rejected=rejected))
+    reasons = [["empty message", "3", "75 %"], ["team_id blank", "1", "25 %"]]
+    assert found["Rejected by reason"] == reasons
+    latest = [each[1:] for each in found["The last rejected messages"]]
+    assert latest == [
+        ["empty message", "scores-2:77", MARKUP],
+        ["empty message", "scores-2:77", "N/A"],
+    ]
 
 
 def test_what_is_wrong_with_the_services_is_said(page):
     status = Status(problems=["Flink's JobManager does not answer"], services={"kafka": "STOPPED"})
     test = page(
-        screen="pipeline", shown=Health(status, silent_seconds=9), rejected=Rejects([], Counter(), None, "away")
+        module="pipeline",
+        services=Health(status, silent_seconds={TOPIC: 9}),
+        rejected=Rejects([], Counter(), None, "away"),
     )
-    assert "does not answer" in words(test) and "silent" in words(test) and "Unknown: away" in words(test)
+    assert (
+        "does not answer" in words(test)
+        and "silent" in words(test)
+        and "Unknown: away" in words(test)
+    )
     assert "runs no job of ours" in words(test) and "N/A" in words(test)
 
 
 def test_before_the_first_look_the_pipeline_says_so(page):
-    assert "are being asked" in words(page(screen="pipeline", shown=None))
+    assert "are being asked" in words(page(module="pipeline", services=None))
 
 
 # Moderation
@@ -331,15 +472,19 @@ def test_before_the_first_look_the_pipeline_says_so(page):
 @pytest.fixture
 def bans(monkeypatch):
     """Decisions in place of the database's."""
-    made = []
-    monkeypatch.setattr(moderation, "decide", lambda _, *decision: made.append(decision))
-    monkeypatch.setattr(moderation, "bans", lambda _: [(datetime.now(UTC), *each[1:]) for each in made])
-    monkeypatch.setattr(moderation, "history", lambda _: [(datetime.now(UTC), *each) for each in made])
-    return made
+    decisions = []
+
+    def listed(first):
+        return lambda _: [(datetime.now(UTC), *each[first:]) for each in decisions]
+
+    monkeypatch.setattr(moderation, "decide", lambda _, *decision: decisions.append(decision))
+    monkeypatch.setattr(moderation, "bans", listed(1))
+    monkeypatch.setattr(moderation, "history", listed(0))
+    return decisions
 
 
 def test_a_ban_is_decided_and_listed(page, bans):
-    test = page(screen="moderation", id="USR-1")
+    test = page(module="moderation", id="USR-1")
     test.text_input[1].set_value(MARKUP)
     decided(test)
     assert [each[:4] for each in bans] == [("ban", "player", "USR-1", MARKUP)]
@@ -355,7 +500,7 @@ def decided(test):
 
 @pytest.mark.parametrize(("banned_id", "reason"), [("", "x"), ("USR-1", " ")])
 def test_a_decision_needs_an_id_and_a_reason(page, bans, banned_id, reason):
-    test = page(screen="moderation")
+    test = page(module="moderation")
     test.text_input[0].set_value(banned_id)
     test.text_input[1].set_value(reason)
     decided(test)
@@ -367,7 +512,7 @@ def test_a_decision_that_cannot_be_made_says_why(page, bans, monkeypatch):
         raise ModerationError("player USR-1 is not banned")
 
     monkeypatch.setattr(moderation, "decide", decide)
-    test = page(screen="moderation", id="USR-1")
+    test = page(module="moderation", id="USR-1")
     test.text_input[1].set_value("a twin")
     assert "USR-1 is not banned" in words(decided(test))
 
@@ -398,28 +543,48 @@ EVENT = {"event_at": AT, "team_id": "t1", "team_name": "Teal Swans", "score": 1_
 def a_player(**changed):
     """A player far below the board, with neighbours, and these things otherwise."""
     around = [
-        {"rank_number": rank, "user_id": f"u{rank}", "user_name": f"Player {rank}", "total_score": 5_000 - rank}
+        {
+            "rank_number": rank,
+            "user_id": f"u{rank}",
+            "user_name": f"Player {rank}",
+            "total_score": 5_000 - rank,
+        }
         for rank in range(4_997, 5_004)
     ]
     return Player(
         **{
-            "user_id": "u5000", "user_name": "Ada", "team_id": "t1", "team_name": "Teal Swans", "total_score": 1_234,
-            "reached_at": AT, "season_start": AT, "rank_number": 5_000, "players": 20_000, "percentile": 75.005,
-            "points_for_team": 617, "team_total": 2_468, "team_share": 0.25, "ban_reason": None, "banned_at": None,
-            "neighbours": around,
+            "user_id": "u5000", "user_name": "Ada", "team_id": "t1", "team_name": "Teal Swans",
+            "total_score": 1_234, "reached_at": AT, "season_start": AT, "rank_number": 5_000,
+            "players": 20_000, "percentile": 75.005, "points_for_team": 617, "team_total": 2_468,
+            "team_share": 0.25, "ban_reason": None, "banned_at": None, "neighbours": around,
         } | changed
     )  # fmt: skip
 
 
 def a_team(**changed):
     best = [
-        {"rank_number": 1, "user_id": "u1", "user_name": "Ada", "player_total": 75, "share": 0.75, "fair_share": 1.5},
-        {"rank_number": 2, "user_id": "u2", "user_name": None, "player_total": 25, "share": 0.25, "fair_share": None},
+        {
+            "rank_number": 1,
+            "user_id": "u1",
+            "user_name": "Ada",
+            "player_total": 75,
+            "share": 0.75,
+            "fair_share": 1.5,
+        },
+        {
+            "rank_number": 2,
+            "user_id": "u2",
+            "user_name": None,
+            "player_total": 25,
+            "share": 0.25,
+            "fair_share": None,
+        },
     ]
     return Team(
         **{
-            "team_id": "t1", "team_name": "Teal Swans", "team_total": 100, "season_start": AT, "rank_number": 3,
-            "teams": 12, "members": 2, "ban_reason": None, "banned_at": None, "mvp": best[0], "best": best,
+            "team_id": "t1", "team_name": "Teal Swans", "team_total": 100, "season_start": AT,
+            "rank_number": 3, "teams": 12, "members": 2, "ban_reason": None, "banned_at": None,
+            "mvp": best[0], "best": best,
         } | changed
     )  # fmt: skip
 
@@ -428,7 +593,9 @@ def a_team(**changed):
 def known(monkeypatch):
     """What looking up tells; an error is raised."""
     answers = {"find": [], "player": a_player(), "team": a_team()}
-    answers["recent"] = Recent(AT, [EVENT] * 2, AT - timedelta(minutes=3), 4_321, 12.5, 6.25, 4, 9, 2.0, True)
+    answers["recent"] = Recent(
+        AT, [EVENT] * 2, AT - timedelta(minutes=3), 4_321, 12.5, 6.25, 4, 9, 2.0, True
+    )
 
     def answering(name):
         def answer(*_):
@@ -439,100 +606,150 @@ def known(monkeypatch):
         return answer
 
     for name in answers:
-        monkeypatch.setattr(players, name, answering(name))
+        reader = last_events if name == "recent" else lookups
+        monkeypatch.setattr(reader, name, answering(name))
     return answers
 
 
 def test_a_player_far_below_the_board_is_shown_in_full(page, known):
-    test = page(screen="player", player="u5000")
+    test = page(module="score.player", player="u5000")
     for said in (
-        "1,234", "5,000 of 20,000", "75.0", "Teal Swans", "617", "25.0 %", "02 Jan 2026, 03:04:05", "12.5 in 4 events",
-        "6.2 in 9 events", "×2.00",
+        "1,234", "5,000 of 20,000", "75.0", "Teal Swans", "617", "25.0 %",
+        "02 Jan 2026, 03:04:05", "12.5 in 4 events", "6.2 in 9 events", "×2.00",
     ):  # fmt: skip
         assert said in words(test)
-    shown = tables(test)
-    assert [row[0] for row in shown["Neighbours in rank"]] == [f"{rank:,}" for rank in range(4_997, 5_004)]
-    assert [row[1:] for row in shown["Last events"]] == [["Teal Swans", "1,200"]] * 2
+    found = tables(test)
+    ranks = [f"{rank:,}" for rank in range(4_997, 5_004)]
+    assert [row[0] for row in found["Neighbours in rank"]] == ranks
+    assert [row[1:] for row in found["Last events"]] == [["Teal Swans", "1,200"]] * 2
     assert "4,321 records back, 3 min 0 s" in words(test)
-    (marked,) = [each for each in test.markdown for each in tree(each.value).iter("tr") if each.get("aria-current")]
+    (marked,) = [
+        each
+        for each in test.markdown
+        for each in tree(each.value).iter("tr")
+        if each.get("aria-current")
+    ]
     assert marked[0].text == "5,000"
 
 
 def test_what_is_unknown_of_a_player_is_said_to_be(page, known):
     known["player"] = a_player(
-        user_name="", team_name="", percentile=None, points_for_team=None, team_share=None, neighbours=[]
+        user_name="",
+        team_name="",
+        percentile=None,
+        points_for_team=None,
+        team_share=None,
+        neighbours=[],
     )
     known["recent"] = BoardsUnavailable("Kafka at x cannot be read")
-    test = page(screen="player", player="u5000")
-    assert words(test).count("N/A") >= 6 and "None" not in words(test) and "Kafka at x cannot be read" in words(test)
+    test = page(module="score.player", player="u5000")
+    assert (
+        words(test).count("N/A") >= 6
+        and "None" not in words(test)
+        and "Kafka at x cannot be read" in words(test)
+    )
 
 
 def test_a_banned_player_has_no_rank_but_a_reason(page, known):
-    known["player"] = a_player(rank_number=None, percentile=None, banned_at=AT, ban_reason=MARKUP, neighbours=[])
-    test = page(screen="player", player="u5000")
-    assert "Banned since 02 Jan 2026" in words(test) and MARKUP in words(test) and "N/A of 20,000" in words(test)
+    known["player"] = a_player(
+        rank_number=None, percentile=None, banned_at=AT, ban_reason=MARKUP, neighbours=[]
+    )
+    test = page(module="score.player", player="u5000")
+    assert (
+        "Banned since 02 Jan 2026" in words(test)
+        and MARKUP in words(test)
+        and "N/A of 20,000" in words(test)
+    )
 
 
 def test_players_are_found_by_a_part_of_the_name(page, known):
-    row = {"user_id": "u1", "user_name": MARKUP, "team_id": "t1", "team_name": "Swans", "total_score": 1_234}
+    row = {
+        "user_id": "u1",
+        "user_name": MARKUP,
+        "team_id": "t1",
+        "team_name": "Swans",
+        "total_score": 1_234,
+    }
     known["find"] = [row | {"is_banned": False}, row | {"user_id": "u2", "is_banned": True}]
-    shown = tables(page(screen="player", search="script"))["Found"]
-    assert [row[1:] for row in shown] == [["u1", "Swans", "1,234"], ["u2 banned", "Swans", "1,234"]]
+    rows = tables(page(module="score.player", search="script"))["Found"]
+    assert [row[1:] for row in rows] == [["u1", "Swans", "1,234"], ["u2 banned", "Swans", "1,234"]]
 
 
 def test_who_is_found_alone_is_shown_at_once(page, known):
     known["find"] = [{"user_id": "u5000"}]
-    assert "5,000 of 20,000" in words(page(screen="player", search="Ada"))
+    assert "5,000 of 20,000" in words(page(module="score.player", search="Ada"))
 
 
 @pytest.mark.parametrize("found", [{"search": "<b>"}, {"player": "<b>"}])
 def test_nobody_found_is_said(page, known, found):
     known["player"] = None
-    assert "Nobody" in words(page(screen="player", **found)) and "<b>" in words(page(screen="player", **found))
+    assert "Nobody" in words(page(module="score.player", **found)) and "<b>" in words(
+        page(module="score.player", **found)
+    )
 
 
-@pytest.mark.parametrize("screen", ["player", "team"])
-def test_a_lookup_without_a_database_says_why(page, known, screen):
+@pytest.mark.parametrize("kind", ["player", "team"])
+def test_a_lookup_without_a_database_says_why(page, known, kind):
     for name in ("find", "player", "team"):
         known[name] = BoardsUnavailable("PostgreSQL cannot be reached")
-    assert "PostgreSQL cannot be reached" in words(page(screen=screen, search="x", **{screen: "x"}))
+    test = page(module=f"score.{kind}", search="x", **{kind: "x"})
+    assert "PostgreSQL cannot be reached" in words(test)
 
 
 def test_in_kafka_mode_a_player_is_shown_as_far_as_the_board_goes(page, known):
-    test = page(made(range(9, 0, -1)), screen="player", shown=Health(Status("kafka")), player="u4")
-    assert "The jobs write to Kafka" in words(test) and "5,000" in words(test) and "5 of N/A" in words(test)
+    test = page(
+        latest_of(range(9, 0, -1)),
+        module="score.player",
+        services=Health(Status("kafka")),
+        player="u4",
+    )
+    assert (
+        "The jobs write to Kafka" in words(test)
+        and "5,000" in words(test)
+        and "5 of N/A" in words(test)
+    )
     assert [row[0] for row in tables(test)["Neighbours in rank"]] == list("2345678")
     assert tables(test)["Last events"]
 
 
 def test_a_team_is_shown_with_its_members_and_their_fair_shares(page, known):
-    test = page(screen="team", team="t1")
+    test = page(module="score.team", team="t1")
     assert all(said in words(test) for said in ("Teal Swans", "3 of 12", "75.0 %"))
-    assert tables(test)["Members"] == [["1", "Ada", "75", "75.0 %", "×1.50"], ["2", "u2", "25", "25.0 %", "N/A"]]
+    assert tables(test)["Members"] == [
+        ["1", "Ada", "75", "75.0 %", "×1.50"],
+        ["2", "u2", "25", "25.0 %", "N/A"],
+    ]
 
 
 def test_a_teams_rank_over_time_is_drawn(page, known):
-    look = replace(made(), places=tuple((AT + timedelta(seconds=10 * at), {"t1": 1 + at % 3}) for at in range(30)))
-    test = page(look, screen="team", team="t1")
+    times = [AT + timedelta(seconds=10 * number) for number in range(30)]
+    ranks = [{TOP_TEAMS.name: {"t1": 1 + number % 3}} for number in range(30)]
+    latest = replace(latest_of(), ranks=tuple(zip(times, ranks, strict=True)))
+    test = page(latest, module="score.team", team="t1")
     assert "last 4 min 50 s; best 1, worst 3" in words(test)
-    assert "as soon as" in words(page(screen="team", team="t1"))
+    assert "as soon as" in words(page(module="score.team", team="t1"))
 
 
 def test_in_kafka_mode_a_team_is_shown_as_far_as_the_boards_go(page, known):
-    test = page(screen="team", shown=Health(Status("kafka")), team="t1")
+    test = page(module="score.team", services=Health(Status("kafka")), team="t1")
     assert "The jobs write to Kafka" in words(test) and "2 of N/A" in words(test)
     assert tables(test)["Members"] == [["1", "Player", "7", "70.0 %", "N/A"]]
 
 
 def test_a_team_that_is_not_there_is_said(page, known):
     known["team"] = None
-    assert "No team with the id t99" in words(page(screen="team", team="t99"))
+    assert "No team with the id t99" in words(page(module="score.team", team="t99"))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_text_on_the_pages_of_players_and_teams_too(page, known, name):
-    known["player"], known["team"] = a_player(user_name=name, team_name=name), a_team(team_name=name)
+    known["player"], known["team"] = (
+        a_player(user_name=name, team_name=name),
+        a_team(team_name=name),
+    )
     known["recent"] = replace(known["recent"], events=[EVENT | {"team_name": name}])
-    for screen in ("player", "team"):
-        test = page(screen=screen, **{screen: "x"})
-        assert not {"script", "img", "b"} & {each.tag for html in test.markdown for each in tree(html.value).iter()}
+    for kind in ("player", "team"):
+        test = page(module=f"score.{kind}", **{kind: "x"})
+        assert not {"script", "img", "b"} & {
+            each.tag for html in test.markdown for each in tree(html.value).iter()
+        }

@@ -1,4 +1,4 @@
-"""What readers see of rows that jobs write: of Kafka records folded into the boards, and of PostgreSQL's tables."""
+"""What readers see of rows that jobs write: of Kafka records that are folded, and of PostgreSQL."""
 
 import json
 from contextlib import closing
@@ -7,9 +7,13 @@ from datetime import UTC, datetime
 import pytest
 from psycopg2.extras import execute_values
 
-from compose import broker, postgres
-from compose.topics import REMOVED
-from dashboard import boards, database
+from boards import kafka, sinks
+from boards.kafka import BANS, REMOVED, KafkaFold
+from boards.snapshot import Boards
+from clients import kafka as broker
+from clients import postgres
+from clients.errors import BoardsUnavailable
+from games.score import GAME, HOT_STREAKS, TOP_TEAMS
 from settings import Settings
 
 DAY = 86_400_000
@@ -18,7 +22,11 @@ WINDOW = NEWEST + 60_000
 
 
 def team(team_id, total, season_start=NEWEST, reached_at=NEWEST + 1_500, **other):
-    row = {"team_name": f"Name of {team_id}", "total_score": total, "reached_at": reached_at} | other
+    row = {
+        "team_name": f"Name of {team_id}",
+        "total_score": total,
+        "reached_at": reached_at,
+    } | other
     return record({"season_start": season_start, "team_id": team_id}, row)
 
 
@@ -30,7 +38,12 @@ def streak(user_id, hotness, window_rows, window_end=WINDOW, long_events=6):
 
 
 def mvp(team_id, total):
-    row = {"team_name": team_id, "user_id": f"of {team_id}", "user_name": None, "player_total": total}
+    row = {
+        "team_name": team_id,
+        "user_id": f"of {team_id}",
+        "user_name": None,
+        "player_total": total,
+    }
     row |= {"team_total": total, "contribution_ratio": 1.0}
     return record({"season_start": NEWEST, "team_id": team_id}, row)
 
@@ -54,10 +67,19 @@ def removed(record):
     return record[0], None, [(REMOVED, b"")]
 
 
+def folded():
+    """Empty tables, as a reader of the topics begins with."""
+    return kafka.folded_tables(GAME.listed)
+
+
+def boards_of(db) -> Boards:
+    return kafka.ranked_boards(db, GAME, Settings())
+
+
 def ranked(name, *records):
-    db = boards.tables()
-    boards.fold(db, name, records, Settings())
-    return boards.ranked(db, Settings()).rows[name]
+    db = folded()
+    kafka.fold(db, GAME.table(name), records, Settings())
+    return boards_of(db).rows[name]
 
 
 def ranks(rows, key):
@@ -90,16 +112,24 @@ def test_a_row_has_the_columns_and_types_of_the_view():
 
 def test_numbers_and_texts_keep_their_types():
     rows = ranked("top_teams", team("7", 2**62, team_name="0042"))
-    assert (rows[0]["team_id"], rows[0]["team_name"], rows[0]["total_score"]) == ("7", "0042", 2**62)
+    assert (rows[0]["team_id"], rows[0]["team_name"], rows[0]["total_score"]) == (
+        "7",
+        "0042",
+        2**62,
+    )
     assert type(ranked("hot_streaks", streak("A", 2, 1))[0]["hotness"]) is float
 
 
 def test_a_removed_row_is_gone():
-    assert ranks(ranked("top_teams", team("a", 5), team("b", 4), removed(team("a", 5))), "team_id") == [(1, "b")]
+    assert ranks(
+        ranked("top_teams", team("a", 5), team("b", 4), removed(team("a", 5))), "team_id"
+    ) == [(1, "b")]
 
 
 def test_a_deleted_row_is_gone():
-    assert ranks(ranked("team_mvps", mvp("a", 5), mvp("b", 4), deleted(mvp("a", 5))), "team_id") == [(1, "b")]
+    assert ranks(
+        ranked("team_mvps", mvp("a", 5), mvp("b", 4), deleted(mvp("a", 5))), "team_id"
+    ) == [(1, "b")]
 
 
 def test_the_latest_value_of_a_key_counts():
@@ -108,20 +138,24 @@ def test_the_latest_value_of_a_key_counts():
 
 def test_a_total_that_a_recovered_job_writes_again_does_not_go_back():
     assert ranks(ranked("top_teams", team("a", 6), team("a", 5)), "total_score") == [(1, 6)]
-    assert ranks(ranked("top_teams", team("a", 6), removed(team("a", 6)), team("a", 5)), "total_score") == [(1, 5)]
+    assert ranks(
+        ranked("top_teams", team("a", 6), removed(team("a", 6)), team("a", 5)), "total_score"
+    ) == [(1, 5)]
 
 
 def test_nor_does_one_that_it_deletes_before():
-    assert ranks(ranked("top_teams", team("a", 6), deleted(team("a", 6)), team("a", 5)), "total_score") == [(1, 6)]
+    assert ranks(
+        ranked("top_teams", team("a", 6), deleted(team("a", 6)), team("a", 5)), "total_score"
+    ) == [(1, 6)]
 
 
 def test_a_banned_team_leaves_no_gap_and_comes_back():
-    db = boards.tables()
-    boards.fold(db, "top_teams", [team("a", 9), team("b", 7), team("c", 5)], Settings())
-    boards.fold(db, "bans", [ban("team", "a"), ban("player", "b")], Settings())
-    assert ranks(boards.ranked(db, Settings()).rows["top_teams"], "team_id") == [(1, "b"), (2, "c")]
-    boards.fold(db, "bans", [removed(ban("team", "a"))], Settings())
-    assert ranks(boards.ranked(db, Settings()).rows["top_teams"], "team_id") == [(1, "a"), (2, "b"), (3, "c")]
+    db = folded()
+    kafka.fold(db, TOP_TEAMS, [team("a", 9), team("b", 7), team("c", 5)], Settings())
+    kafka.fold(db, BANS, [ban("team", "a"), ban("player", "b")], Settings())
+    assert ranks(boards_of(db).rows["top_teams"], "team_id") == [(1, "b"), (2, "c")]
+    kafka.fold(db, BANS, [removed(ban("team", "a"))], Settings())
+    assert ranks(boards_of(db).rows["top_teams"], "team_id") == [(1, "a"), (2, "b"), (3, "c")]
 
 
 def test_only_the_newest_season_is_shown():
@@ -143,8 +177,8 @@ def test_a_window_without_streaks_empties_the_board():
 
 
 def test_windows_more_than_a_minute_before_the_newest_go_away():
-    db = boards.tables()
-    boards.fold(db, "hot_streaks", [streak("A", 2, 1), streak("A", 2, 2, WINDOW + 60_001)], Settings())
+    db = folded()
+    kafka.fold(db, HOT_STREAKS, [streak("A", 2, 1), streak("A", 2, 2, WINDOW + 60_001)], Settings())
     assert db.execute("SELECT window_end FROM flink.hot_streaks").fetchall() == [(WINDOW + 60_001,)]
 
 
@@ -166,16 +200,28 @@ def test_a_record_that_is_no_row_is_skipped(bad):
 
 
 def test_a_board_holds_a_hundred_rows():
-    assert len(ranked("top_teams", *(team(f"{number}", number) for number in range(120)))) == boards.LIMIT
+    assert (
+        len(ranked("top_teams", *(team(f"{number}", number) for number in range(120))))
+        == Settings().board_size
+        == 100
+    )
 
 
 def test_the_best_of_each_season_are_kept_whoever_comes():
-    db = boards.tables()
+    db = folded()
     for season in (NEWEST - DAY, NEWEST):
-        boards.fold(db, "top_teams", [team(f"{number:03}", number // 2, season) for number in range(200)], Settings())
-        boards.fold(db, "top_teams", [team("late", 30, season), team("best", 100, season)], Settings())
+        kafka.fold(
+            db,
+            TOP_TEAMS,
+            [team(f"{number:03}", number // 2, season) for number in range(200)],
+            Settings(),
+        )
+        kafka.fold(db, TOP_TEAMS, [team("late", 30, season), team("best", 100, season)], Settings())
     for season in (NEWEST - DAY, NEWEST):
-        kept = "SELECT team_id FROM flink.top_teams WHERE season_start = ? ORDER BY total_score DESC, team_id"
+        kept = (
+            "SELECT team_id FROM flink.top_teams "
+            "WHERE season_start = ? ORDER BY total_score DESC, team_id"
+        )
         ids = [team_id for (team_id,) in db.execute(kept, [season])]
         assert (len(ids), ids[0], ids[-1]) == (120, "best", "080")
 
@@ -183,17 +229,23 @@ def test_the_best_of_each_season_are_kept_whoever_comes():
 @pytest.fixture
 def flink(stores):
     """A cursor with the rights of Flink in an empty PostgreSQL."""
-    postgres.clear(stores.settings, ["top_teams"])
-    with closing(postgres.connect(postgres.owner_dsn(stores.settings))) as db, db.cursor() as cursor:
+    sink = sinks.sink("postgres", stores.settings)
+    sink.clear([TOP_TEAMS])
+    with (
+        closing(postgres.connect(postgres.owner_dsn(stores.settings))) as db,
+        db.cursor() as cursor,
+    ):
         cursor.execute(f"SET ROLE {postgres.FLINK}")
         yield cursor
-    postgres.clear(stores.settings, ["top_teams"])
+    sink.clear([TOP_TEAMS])
 
 
 def write(flink, *totals, season_start=NEWEST):
     rows = [(season_start, team_id, team_id, total, NEWEST) for team_id, total in totals]
-    changes = "total_score = excluded.total_score"
-    upsert = f"INSERT INTO flink.top_teams VALUES %s ON CONFLICT (season_start, team_id) DO UPDATE SET {changes}"
+    upsert = (
+        "INSERT INTO flink.top_teams VALUES %s ON CONFLICT (season_start, team_id) "
+        "DO UPDATE SET total_score = excluded.total_score"
+    )
     execute_values(flink, upsert, rows, page_size=50)
 
 
@@ -201,7 +253,7 @@ def test_a_total_that_is_deleted_and_written_again_does_not_go_back_in_postgresq
     write(flink, ("a", 6), ("b", 4))
     flink.execute("DELETE FROM flink.top_teams WHERE team_id = 'a'")
     write(flink, ("a", 5))
-    rows = boards.read("postgres", stores.settings).rows["top_teams"]
+    rows = sinks.sink("postgres", stores.settings).read(GAME).rows[TOP_TEAMS.name]
     assert [(row["team_id"], row["total_score"]) for row in rows] == [("a", 6), ("b", 4)]
 
 
@@ -209,25 +261,30 @@ def test_the_best_of_each_season_are_kept_in_postgresql_whoever_comes(flink):
     for season in (NEWEST - DAY, NEWEST):
         write(flink, *((f"{number:03}", number // 2) for number in range(200)), season_start=season)
         write(flink, ("late", 30), ("best", 100), season_start=season)
-    flink.execute("SELECT season_start, COUNT(*), MIN(total_score), MAX(total_score) FROM flink.top_teams GROUP BY 1")
+    flink.execute(
+        "SELECT season_start, COUNT(*), MIN(total_score), MAX(total_score) "
+        "FROM flink.top_teams GROUP BY 1"
+    )
     assert sorted(flink.fetchall()) == [(NEWEST - DAY, 120, 40, 100), (NEWEST, 120, 40, 100)]
 
 
 def test_the_boards_are_as_new_as_their_newest_row():
-    db = boards.tables()
-    assert boards.ranked(db, Settings()).as_of is None
-    boards.fold(db, "top_teams", [team("a", 1)], Settings())
-    boards.fold(db, "hot_streaks", [streak("A", 2, 1)], Settings())
-    assert boards.ranked(db, Settings()).as_of == datetime.fromtimestamp(WINDOW // 1000, UTC)
+    db = folded()
+    assert boards_of(db).as_of is None
+    kafka.fold(db, TOP_TEAMS, [team("a", 1)], Settings())
+    kafka.fold(db, HOT_STREAKS, [streak("A", 2, 1)], Settings())
+    assert boards_of(db).as_of == datetime.fromtimestamp(WINDOW // 1000, UTC)
 
 
 def test_a_database_that_is_away_is_said_in_a_sentence(monkeypatch):
-    monkeypatch.setattr(database.postgres, "reader_dsn", lambda _: "host=127.0.0.1 port=1 dbname=none")
-    with pytest.raises(boards.BoardsUnavailable, match=r"PostgreSQL cannot be reached: .*\. Start it with"):
-        boards.read("postgres", Settings())
+    monkeypatch.setattr(postgres, "reader_dsn", lambda _: "host=127.0.0.1 port=1 dbname=none")
+    with pytest.raises(
+        BoardsUnavailable, match=r"PostgreSQL cannot be reached: .*\. Start it with"
+    ):
+        sinks.sink("postgres", Settings()).read(GAME)
 
 
 def test_a_broker_that_is_away_is_said_in_a_sentence(monkeypatch):
     monkeypatch.setattr(broker, "ANSWER_SECONDS", 0.2)
-    with pytest.raises(boards.BoardsUnavailable, match=r"Kafka at 127\.0\.0\.1:1 cannot be read: "):
-        boards.KafkaFold(Settings(kafka_brokers="127.0.0.1:1")).boards()
+    with pytest.raises(BoardsUnavailable, match=r"Kafka at 127\.0\.0\.1:1 cannot be read: "):
+        KafkaFold(GAME, Settings(kafka_brokers="127.0.0.1:1")).boards()

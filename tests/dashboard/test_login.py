@@ -1,4 +1,7 @@
-"""Who may read a page that others can reach: a made-up OpenID Connect provider, the real login and a real browser."""
+"""Who may read a page that others can reach.
+
+The OpenID Connect provider is made up; the login and the browser are real.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from playwright.sync_api import Browser, Page
 
-from compose.errors import SetupError
-from dashboard import login
-from settings import PROJECT, Settings
+from settings import PROJECT, SettingError, Settings
 from tests.dashboard.test_browser import served, serving
 
 CLIENT, SECRET = "leaderboard", "client-4f1d9c0b7e"
@@ -69,7 +70,11 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        token = {"access_token": "x", "token_type": "Bearer", "id_token": self.server.id_token(asked["code"][0])}
+        token = {
+            "access_token": "x",
+            "token_type": "Bearer",
+            "id_token": self.server.id_token(asked["code"][0]),
+        }
         self.answer(200, token)
 
     def answer(self, status: int, body: dict, **headers: str) -> None:
@@ -85,9 +90,9 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    made = Provider()
-    with serving(made):
-        yield made
+    provider = Provider()
+    with serving(provider):
+        yield provider
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +115,10 @@ def address(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def page(browser: Browser, address: str) -> Iterator[Page]:
     """A browser that nobody has logged in with, at the page."""
     with closing(browser.new_context()) as context:
-        made = context.new_page()
-        made.goto(address)
-        made.get_by_role("button", name="Log in").wait_for(timeout=60_000)
-        yield made
+        opened = context.new_page()
+        opened.goto(address)
+        opened.get_by_role("button", name="Log in").wait_for(timeout=60_000)
+        yield opened
 
 
 def test_without_a_login_nothing_is_shown(page):
@@ -148,23 +153,28 @@ def test_who_is_not_allowed_is_told_so(page, provider, claims):
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "::", "boards.example.org"])
 def test_a_page_that_others_reach_is_not_served_without_a_login(address):
-    with pytest.raises(SetupError, match="open to everybody"):
-        login.check(Settings(bind_address=address))
-    with pytest.raises(SetupError, match="open to everybody"):
-        login.check(Settings(dashboard_address=address))
-    login.check(Settings(dashboard_address=address, page_without_login="yes"))
+    with pytest.raises(SettingError, match="open to everybody"):
+        Settings(bind_address=address).check_login()
+    with pytest.raises(SettingError, match="open to everybody"):
+        Settings(dashboard_address=address).check_login()
+    Settings(dashboard_address=address, page_without_login="yes").check_login()
 
 
 def test_half_a_login_is_refused_by_what_is_missing():
-    with pytest.raises(SetupError, match="LEADERBOARD_OIDC_CLIENT_ID"):
-        login.check(Settings(oidc_metadata_url="https://example.org"))
+    with pytest.raises(SettingError, match="LEADERBOARD_OIDC_CLIENT_ID"):
+        Settings(oidc_metadata_url="https://example.org").check_login()
 
 
 @pytest.mark.parametrize("words", [("dashboard",), ("compose", "check")])
 def test_nothing_starts_for_everybody_unasked(words, tmp_path: Path):
-    changed = {"LEADERBOARD_DASHBOARD_ADDRESS": "0.0.0.0", "LEADERBOARD_STATE_FOLDER": str(tmp_path)}
+    changed = {
+        "LEADERBOARD_DASHBOARD_ADDRESS": "0.0.0.0",
+        "LEADERBOARD_STATE_FOLDER": str(tmp_path),
+    }
     command = [sys.executable, "-m", *words]
-    done = subprocess.run(command, env=os.environ | changed, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, env=os.environ | changed, cwd=PROJECT, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1
     assert "LEADERBOARD_PAGE_WITHOUT_LOGIN" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Lookups in a real PostgreSQL, against the same counted in plain Python; last events in a real broker."""
+"""Lookups in a real PostgreSQL, against the same in plain Python; last events in a real broker."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ import pytest
 from kafka import KafkaProducer
 from psycopg2.extras import execute_values
 
-from compose import broker, postgres
-from dashboard import background, boards, players
+from boards import background, cache, last_events, lookups, sinks
+from boards.snapshot import Boards
+from clients import kafka as broker
+from clients import postgres
+from clients.errors import BoardsUnavailable
+from games.score import GAME, HOT_STREAKS, MEMBER_TOTALS, PLAYER_TOTALS, TEAM_MVPS
 from tests import hostile
 from tests.conftest import Stack, eventually
 
@@ -25,30 +29,37 @@ SEASON = 20_000 * DAY
 @pytest.fixture
 def db(stores: Stack):
     """The owner's cursor in empty tables; nothing is answered from memory."""
-    postgres.clear(stores.settings, ["player_totals", "member_totals", "team_mvps"])
-    with closing(postgres.connect(postgres.owner_dsn(stores.settings))) as made, made.cursor() as cursor:
+    sinks.sink("postgres", stores.settings).clear([PLAYER_TOTALS, MEMBER_TOTALS, TEAM_MVPS])
+    owner = postgres.connect(postgres.owner_dsn(stores.settings))
+    with closing(owner) as open_db, open_db.cursor() as cursor:
         cursor.execute("TRUNCATE moderation.decisions")
         yield cursor
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    monkeypatch.setattr(players, "CACHED_SECONDS", 0)
+    monkeypatch.setattr(cache, "CACHED_SECONDS", 0)
 
 
 def write(db, *rows, season=SEASON):
-    """Upsert players (user_id, total[, user_name[, reached_at]]) of the team T, as Flink's sink does."""
+    """Upsert players (user_id, total[, user_name[, reached_at]]) of the team T, as Flink does."""
     full = [(*row, *(f"Name of {row[0]}", SEASON)[len(row) - 2 :]) for row in rows]
     execute_values(
         db,
-        """INSERT INTO flink.player_totals VALUES %s ON CONFLICT (season_start, user_id) DO UPDATE SET
-            user_name = excluded.user_name, total_score = excluded.total_score, reached_at = excluded.reached_at""",
-        [(season, user, name, "T", "Team T", total, reached) for user, total, name, reached in full],
+        """INSERT INTO flink.player_totals VALUES %s
+            ON CONFLICT (season_start, user_id) DO UPDATE SET
+            user_name = excluded.user_name, total_score = excluded.total_score,
+            reached_at = excluded.reached_at""",
+        [
+            (season, user, name, "T", "Team T", total, reached)
+            for user, total, name, reached in full
+        ],
     )
     execute_values(
         db,
         """INSERT INTO flink.member_totals VALUES %s
-            ON CONFLICT (season_start, team_id, user_id) DO UPDATE SET player_total = excluded.player_total""",
+            ON CONFLICT (season_start, team_id, user_id)
+            DO UPDATE SET player_total = excluded.player_total""",
         [(season, "T", user, total) for user, total, *_ in full],
     )
 
@@ -60,33 +71,57 @@ def write_team(db, team_id, total, season=SEASON):
 
 def ban(db, kind, banned_id, decision="ban"):
     db.execute(
-        "INSERT INTO moderation.decisions (decision, kind, banned_id, reason, author) VALUES (%s, %s, %s, %s, %s)",
+        "INSERT INTO moderation.decisions (decision, kind, banned_id, reason, author) "
+        "VALUES (%s, %s, %s, %s, %s)",
         [decision, kind, banned_id, "plays with a bot", "Ada"],
     )
 
 
+def counts(stores):
+    """How many players and teams the newest season has."""
+    sink = sinks.sink("postgres", stores.settings)
+    return tuple(sink.count(GAME.table(name)) for name in GAME.counts.values())
+
+
 def found(stores, text):
-    return [row["user_id"] for row in players.find(text, stores.settings)]
+    return [row["user_id"] for row in lookups.find(text, stores.settings)]
 
 
 @pytest.mark.parametrize("most", [20, 2_000, 10**6, 2**62])
 def test_ranks_and_neighbours_are_those_of_everybody_counted(stores, db, most):
-    """Many writes of random rows, some of which go up, and a few bans, as seen from everywhere on the list."""
+    """Many writes of random rows, some of which go up, and a few bans."""
     chance = random.Random(most)
     totals: dict[str, tuple[int, int]] = {}
     for _ in range(30):
-        batch = {f"u{chance.randrange(1_500):04d}": int(most * chance.random() ** 5) for _ in range(100)}
-        more = {user: (totals.get(user, (0, 0))[0] // 2 + total, chance.randrange(5)) for user, total in batch.items()}
+        batch = {
+            f"u{chance.randrange(1_500):04d}": int(most * chance.random() ** 5) for _ in range(100)
+        }
+        more = {
+            user: (totals.get(user, (0, 0))[0] // 2 + total, chance.randrange(5))
+            for user, total in batch.items()
+        }
         rows = {user: new for user, new in more.items() if new >= totals.get(user, (0, 0))}
         totals |= rows
         write(db, *((user, total, user, reached) for user, (total, reached) in rows.items()))
     banned = set(chance.sample(sorted(totals), 5))
     for user in banned:
         ban(db, "player", user)
-    listed = sorted(set(totals) - banned, key=lambda user: (-totals[user][0], totals[user][1], user))
-    ranks = {user: 1 + sum(totals[other][0] > totals[user][0] for other in listed) for user in listed}
-    for place in {0, 1, 2, 3, len(listed) - 1, len(listed) - 2, *chance.sample(range(len(listed)), 40)}:
-        one = players.player(listed[place], stores.settings)
+    listed = sorted(
+        set(totals) - banned, key=lambda user: (-totals[user][0], totals[user][1], user)
+    )
+    ranks = {
+        user: 1 + sum(totals[other][0] > totals[user][0] for other in listed) for user in listed
+    }
+    for place in {
+        0,
+        1,
+        2,
+        3,
+        len(listed) - 1,
+        len(listed) - 2,
+        *chance.sample(range(len(listed)), 40),
+    }:
+        one = lookups.player(listed[place], stores.settings)
         assert (one.rank_number, one.players) == (ranks[one.user_id], len(listed))
         assert one.percentile == pytest.approx(100 * (1 - (one.rank_number - 1) / len(listed)))
         around = listed[max(0, place - 3) : place + 4]
@@ -94,7 +129,7 @@ def test_ranks_and_neighbours_are_those_of_everybody_counted(stores, db, most):
             (user, ranks[user]) for user in around
         ]
     for user in banned:
-        one = players.player(user, stores.settings)
+        one = lookups.player(user, stores.settings)
         assert (one.rank_number, one.percentile, one.neighbours) == (None, None, [])
         assert one.ban_reason == "plays with a bot" and one.banned_at.tzinfo
 
@@ -102,33 +137,41 @@ def test_ranks_and_neighbours_are_those_of_everybody_counted(stores, db, most):
 def test_a_player_has_a_share_of_the_team(stores, db):
     write(db, ("a", 30), ("b", 10))
     write_team(db, "T", 40)
-    one = players.player("a", stores.settings)
+    one = lookups.player("a", stores.settings)
     assert (one.points_for_team, one.team_total, one.team_share) == (30, 40, 0.75)
     assert (one.user_name, one.team_name, one.total_score) == ("Name of a", "Team T", 30)
 
 
 def test_a_team_that_is_not_written_yet_leaves_the_share_unknown(stores, db):
     write(db, ("a", 0))
-    one = players.player("a", stores.settings)
+    one = lookups.player("a", stores.settings)
     assert (one.team_share, one.rank_number, one.percentile) == (None, 1, 100)
 
 
 def test_nobody_is_found_where_nobody_is(stores, db):
-    assert players.player("a", stores.settings) is None
-    assert players.team("T", stores.settings) is None
-    assert players.find("a", stores.settings) == []
+    assert lookups.player("a", stores.settings) is None
+    assert lookups.team("T", stores.settings) is None
+    assert lookups.find("a", stores.settings) == []
     write(db, ("a", 1))
-    for wanted in ("", "b", "A", "x" * 1_000, "a\0", "a'; DROP TABLE flink.player_totals; --", "\ud800"):
-        assert players.player(wanted, stores.settings) is None
-        assert players.team(wanted, stores.settings) is None
-    assert players.counts(stores.settings) == (1, 0)
+    for wanted in (
+        "",
+        "b",
+        "A",
+        "x" * 1_000,
+        "a\0",
+        "a'; DROP TABLE flink.player_totals; --",
+        "\ud800",
+    ):
+        assert lookups.player(wanted, stores.settings) is None
+        assert lookups.team(wanted, stores.settings) is None
+    assert counts(stores) == (1, 0)
 
 
 def test_only_the_newest_season_counts(stores, db):
     write(db, ("old", 99), ("both", 98), season=SEASON - DAY)
     write(db, ("both", 1), ("new", 2))
-    assert players.player("old", stores.settings) is None
-    assert (players.player("both", stores.settings).rank_number, players.counts(stores.settings)[0]) == (2, 2)
+    assert lookups.player("old", stores.settings) is None
+    assert (lookups.player("both", stores.settings).rank_number, counts(stores)[0]) == (2, 2)
     assert found(stores, "old") == []
 
 
@@ -146,7 +189,7 @@ def test_a_season_is_forgotten_when_two_newer_ones_are_there(stores, db):
 def test_a_total_that_a_recovered_job_writes_again_does_not_go_back(stores, db):
     write(db, ("a", 6))
     write(db, ("a", 5))
-    assert players.player("a", stores.settings).total_score == 6
+    assert lookups.player("a", stores.settings).total_score == 6
     db.execute("SELECT player_total FROM flink.member_totals")
     assert db.fetchall() == [(6,)]
     db.execute("SELECT width, SUM(players) FROM flink.player_counts GROUP BY 1")
@@ -156,19 +199,31 @@ def test_a_total_that_a_recovered_job_writes_again_does_not_go_back(stores, db):
 def test_a_rebuild_counts_from_nothing(stores, db):
     write(db, ("a", 6), ("b", 5), season=SEASON - DAY)
     write(db, ("a", 6), ("b", 5))
-    postgres.clear(stores.settings, ["player_totals"], since=SEASON)
+    sinks.sink("postgres", stores.settings).clear([PLAYER_TOTALS], since=SEASON)
     db.execute("SELECT season_start, width, SUM(players) FROM flink.player_counts GROUP BY 1, 2")
     assert sorted(db.fetchall()) == [(SEASON - DAY, 1, 2), (SEASON - DAY, 100, 2)]
-    postgres.clear(stores.settings, ["player_totals"])
+    sinks.sink("postgres", stores.settings).clear([PLAYER_TOTALS])
     db.execute("SELECT FROM flink.player_counts")
     assert not db.rowcount
 
 
 def test_whole_ids_and_names_are_found_first_then_the_best(stores, db):
-    write(db, ("u1", 1, "ann"), ("u2", 9, "Joanna"), ("u3", 5, "ANNA"), ("ann", 0, "Zed"), ("u4", 7, "Bob"))
+    write(
+        db,
+        ("u1", 1, "ann"),
+        ("u2", 9, "Joanna"),
+        ("u3", 5, "ANNA"),
+        ("ann", 0, "Zed"),
+        ("u4", 7, "Bob"),
+    )
     assert found(stores, "ANN") == ["u1", "ann", "u2", "u3"]
     assert found(stores, " nna ") == ["u2", "u3"]
-    assert [row["is_exact"] for row in players.find("ann", stores.settings)] == [True, True, False, False]
+    assert [row["is_exact"] for row in lookups.find("ann", stores.settings)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_search_shows_the_best_twenty(stores, db):
@@ -211,24 +266,28 @@ def test_who_changes_name_is_found_by_the_new_one(stores, db):
 
 
 def test_hostile_ids_and_names_are_kept_as_they_are(stores, db):
-    texts = [each for each in hostile.LIMITS["user_id"] + hostile.LIMITS["user_name"] if "\0" not in each]
+    texts = [
+        each for each in hostile.LIMITS["user_id"] + hostile.LIMITS["user_name"] if "\0" not in each
+    ]
     ids = [each for each in texts if len(each) <= 128]
     write(db, *((user, 5, name[:200]) for user, name in zip(ids, reversed(ids), strict=True)))
     for user in ids:
-        assert players.player(user, stores.settings).user_id == user
+        assert lookups.player(user, stores.settings).user_id == user
         assert user in found(stores, user)
 
 
 def test_a_banned_player_is_found_and_said_to_be(stores, db):
     write(db, ("a", 5), ("b", 4))
     ban(db, "player", "a")
-    assert [(row["user_id"], row["is_banned"]) for row in players.find("name of", stores.settings)] == [
+    assert [
+        (row["user_id"], row["is_banned"]) for row in lookups.find("name of", stores.settings)
+    ] == [
         ("a", True),
         ("b", False),
     ]
-    assert players.player("b", stores.settings).rank_number == 1
+    assert lookups.player("b", stores.settings).rank_number == 1
     ban(db, "player", "a", "unban")
-    assert players.player("b", stores.settings).rank_number == 2
+    assert lookups.player("b", stores.settings).rank_number == 2
 
 
 def test_a_team_has_a_rank_members_and_shares(stores, db):
@@ -236,39 +295,46 @@ def test_a_team_has_a_rank_members_and_shares(stores, db):
     for team_id, total in (("T", 50), ("R", 60), ("S", 50), ("Q", 70)):
         write_team(db, team_id, total)
     ban(db, "team", "Q")
-    one = players.team("T", stores.settings)
+    one = lookups.team("T", stores.settings)
     assert (one.rank_number, one.teams, one.members, one.team_total) == (2, 3, 4, 50)
     assert one.mvp["user_id"] == "a"
-    assert [(row["rank_number"], row["user_id"], row["share"], row["fair_share"]) for row in one.best] == [
+    assert [
+        (row["rank_number"], row["user_id"], row["share"], row["fair_share"]) for row in one.best
+    ] == [
         (1, "a", 0.6, 2.4),
         (2, "b", 0.2, 0.8),
         (2, "c", 0.2, 0.8),
         (4, "d", 0.0, 0.0),
     ]
     ban(db, "player", "a")
-    assert players.team("T", stores.settings).mvp["user_id"] == "b"
-    banned = players.team("Q", stores.settings)
+    assert lookups.team("T", stores.settings).mvp["user_id"] == "b"
+    banned = lookups.team("Q", stores.settings)
     assert (banned.rank_number, banned.ban_reason, banned.teams) == (None, "plays with a bot", 3)
 
 
 def test_a_team_shows_its_hundred_best(stores, db):
     write(db, *((f"u{number:03d}", number) for number in range(150)))
     write_team(db, "T", sum(range(150)))
-    one = players.team("T", stores.settings)
+    one = lookups.team("T", stores.settings)
     assert (one.members, len(one.best), one.best[-1]["user_id"]) == (150, 100, "u050")
 
 
 def test_a_team_without_points_has_no_mvp_and_no_shares(stores, db):
     write(db, ("a", 0))
     write_team(db, "T", 0)
-    one = players.team("T", stores.settings)
+    one = lookups.team("T", stores.settings)
     assert (one.mvp, one.best[0]["share"], one.best[0]["fair_share"]) == (None, None, None)
 
 
-@pytest.mark.parametrize("table", ["player_totals", "member_totals", "player_counts", "player_names"])
+@pytest.mark.parametrize(
+    "table", ["player_totals", "member_totals", "player_counts", "player_names"]
+)
 def test_readers_have_the_functions_and_not_the_tables(stores, db, table):
     refused = pytest.raises(psycopg2.errors.InsufficientPrivilege)
-    with closing(postgres.connect(postgres.reader_dsn(stores.settings))) as own, own.cursor() as cursor:
+    with (
+        closing(postgres.connect(postgres.reader_dsn(stores.settings))) as own,
+        own.cursor() as cursor,
+    ):
         cursor.execute("SELECT * FROM leaderboard.player('a')")
         with refused:
             cursor.execute(f"SELECT * FROM flink.{table}")
@@ -277,20 +343,22 @@ def test_readers_have_the_functions_and_not_the_tables(stores, db, table):
 def test_flink_writes_totals_and_cannot_touch_what_is_counted(stores, db):
     access = postgres.flink_access(stores.settings)
     dsn = psycopg2.extensions.make_dsn(
-        postgres.reader_dsn(stores.settings), user=access["jdbc_user"], password=access["jdbc_password"]
+        postgres.reader_dsn(stores.settings),
+        user=access["jdbc_user"],
+        password=access["jdbc_password"],
     )
     with closing(postgres.connect(dsn)) as own, own.cursor() as cursor:
         write(cursor, ("a", 5))
         write(cursor, ("a", 7))
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute("UPDATE flink.player_counts SET players = 0")
-    assert players.player("a", stores.settings).rank_number == 1
+    assert lookups.player("a", stores.settings).rank_number == 1
 
 
 def test_a_database_that_is_away_is_said_in_a_sentence(stores):
     away = replace(stores.settings, postgres_port=1)
-    for ask in (players.find, players.player, players.team):
-        with pytest.raises(boards.BoardsUnavailable, match="PostgreSQL cannot be reached"):
+    for ask in (lookups.find, lookups.player, lookups.team):
+        with pytest.raises(BoardsUnavailable, match="PostgreSQL cannot be reached"):
             ask("a", away)
 
 
@@ -317,67 +385,74 @@ def test_last_events_and_form_come_from_the_end_of_the_topic(stores):
     send(stores, "form-a", 10, 20, seconds_ago=30)
     send(stores, "form-a", 60, 80, 100)
     send(stores, "form-b", 7)
-    seen = players.recent("form-a", stores.settings)
-    assert [event["score"] for event in seen.events][-2:] == [20, 10]
-    assert {event["score"] for event in seen.events} == {10, 20, 60, 80, 100}
-    assert (seen.short_term_average, seen.long_term_average) == (80, 54)
-    assert (seen.short_term_events, seen.long_term_events, seen.is_streak) == (3, 5, True)
-    assert seen.hotness == pytest.approx(80 / 54)
+    recent = last_events.recent("form-a", stores.settings)
+    assert [event["score"] for event in recent.events][-2:] == [20, 10]
+    assert {event["score"] for event in recent.events} == {10, 20, 60, 80, 100}
+    assert (recent.short_term_average, recent.long_term_average) == (80, 54)
+    assert (recent.short_term_events, recent.long_term_events, recent.is_streak) == (3, 5, True)
+    assert recent.hotness == pytest.approx(80 / 54)
     send(stores, "form-a", 1)
-    assert players.recent("form-a", stores.settings).short_term_events == 4
+    assert last_events.recent("form-a", stores.settings).short_term_events == 4
 
 
 def test_what_does_not_count_is_no_event(stores):
     send(stores, "form-c", -1, 1_000_001, 3.5, "many", None, [1], 5)
     send(stores, "form-c", 6, 6, event_id="the same")
     send(stores, "other", 7, key="form-c")
-    assert sorted(event["score"] for event in players.recent("form-c", stores.settings).events) == [5, 6]
+    assert sorted(
+        event["score"] for event in last_events.recent("form-c", stores.settings).events
+    ) == [5, 6]
     producer = KafkaProducer(bootstrap_servers=stores.settings.brokers)
     for message in hostile.messages(int(time.time() * 1000)):
         producer.send(stores.settings.topic, key=b"form-d", value=message)
     producer.close()
-    assert players.recent("form-d", stores.settings).events == []
+    assert last_events.recent("form-d", stores.settings).events == []
 
 
 def test_who_did_nothing_lately_has_no_form(stores):
-    seen = players.recent("nobody", stores.settings)
-    assert (seen.events, seen.short_term_average, seen.hotness, seen.is_streak) == ([], None, None, False)
-    form = players.form("nobody", seen, None)
+    recent = last_events.recent("nobody", stores.settings)
+    assert (recent.events, recent.short_term_average, recent.hotness, recent.is_streak) == (
+        [],
+        None,
+        None,
+        False,
+    )
+    form = last_events.form("nobody", recent, None)
     assert form["hotness"] is None
 
 
 def test_a_look_that_goes_back_less_than_a_minute_tells_no_averages(stores, monkeypatch):
-    monkeypatch.setattr(players, "LOOKED_BACK_RECORDS", 2)
+    monkeypatch.setattr(last_events, "LOOKED_BACK_RECORDS", 2)
     send(stores, "form-e", 1, 2, 3)
-    seen = players.recent("form-e", stores.settings)
-    assert [event["score"] for event in seen.events] == [3, 2]
-    assert (seen.records, seen.short_term_average) == (2, None)
-    assert seen.looked_back_to is not None
+    recent = last_events.recent("form-e", stores.settings)
+    assert [event["score"] for event in recent.events] == [3, 2]
+    assert (recent.records, recent.short_term_average) == (2, None)
+    assert recent.looked_back_to is not None
 
 
 def test_the_board_of_hot_streaks_goes_before_the_topic():
     row = {"user_id": "a", "hotness": 2.0, "rank_number": 1, "window_end": None} | dict.fromkeys(
         ("short_term_average", "long_term_average", "short_term_events", "long_term_events"), 3
     )
-    shown = boards.Boards({"hot_streaks": [row]})
-    assert players.form("a", None, shown)["hotness"] == 2.0
-    assert players.form("b", None, shown)["hotness"] is None
+    boards = Boards(GAME, {HOT_STREAKS.name: [row]})
+    assert last_events.form("a", None, boards)["hotness"] == 2.0
+    assert last_events.form("b", None, boards)["hotness"] is None
 
 
 def test_a_broker_that_is_away_is_said_too(stores, monkeypatch):
     monkeypatch.setattr(broker, "ANSWER_SECONDS", 0.2)
-    with pytest.raises(boards.BoardsUnavailable, match=r"Kafka at .* cannot be read"):
-        players.recent("a", replace(stores.settings, kafka_brokers="127.0.0.1:1"))
+    with pytest.raises(BoardsUnavailable, match=r"Kafka at .* cannot be read"):
+        last_events.recent("a", replace(stores.settings, kafka_brokers="127.0.0.1:1"))
 
 
 def test_the_broker_is_left_when_nobody_asks(stores, monkeypatch):
     monkeypatch.setattr(background, "IDLE_SECONDS", 0.2)
-    tail = players.Tail(stores.settings)
-    tail.recent("form-a")
-    assert tail._consumer
+    reader = last_events.LastEvents(stores.settings)
+    reader.recent("form-a")
+    assert reader._consumer
 
     def check():
-        assert not tail._consumer
-        assert not tail._followers
+        assert not reader._consumer
+        assert not reader._followers
 
     eventually(check)

@@ -1,6 +1,7 @@
-"""Whether a page that stays open keeps its memory: python -m tests.dashboard.watched [MINUTES], on the running system.
+"""Whether a page that stays open keeps its memory: python -m tests.dashboard.watched [MINUTES].
 
-Takes the browser's heap after a collection, its elements, and the resident memory of the server's processes.
+On the running system, it takes the browser's heap after a collection, its elements, and the
+resident memory of the server's processes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class Use:
     server: int
 
 
-def watch(browser: Browser, address: str, server_port: int, seconds: float, every: float = 10) -> Iterator[Use]:
+def watch(
+    browser: Browser, address: str, server_port: int, seconds: float, every: float = 10
+) -> Iterator[Use]:
     """The use of a page that is open for so long, measured every so many seconds."""
     page = browser.new_page()
     page.goto(address, timeout=MILLIS)
@@ -46,9 +49,13 @@ def watch(browser: Browser, address: str, server_port: int, seconds: float, ever
 
 def _use(page: Page, session: object, server_port: int) -> Use:
     session.send("HeapProfiler.collectGarbage")
-    metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    metrics = {
+        each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]
+    }
     found = psutil.net_connections("tcp")
-    servers = {each.pid for each in found if each.status == "LISTEN" and each.laddr.port == server_port}
+    servers = {
+        each.pid for each in found if each.status == "LISTEN" and each.laddr.port == server_port
+    }
     resident = sum(psutil.Process(pid).memory_info().rss for pid in servers)
     return Use(metrics["JSHeapUsedSize"], metrics["Nodes"], resident)
 
@@ -59,7 +66,9 @@ def grown(uses: list[Use]) -> list[str]:
     half = len(kept) // 2
     found = []
     for name in ("heap", "elements", "server"):
-        first, last = (max(getattr(each, name) for each in part) for part in (kept[:half], kept[half:]))
+        first, last = (
+            max(getattr(each, name) for each in part) for part in (kept[:half], kept[half:])
+        )
         if last > first * GROWTH:
             found.append(f"{name}: {first:,.0f} at first, {last:,.0f} in the end")
     return found
@@ -67,13 +76,19 @@ def grown(uses: list[Use]) -> list[str]:
 
 def main() -> int:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10
-    address, port = f"http://{settings.page_address}:{settings.dashboard_port}", settings.dashboard_port
+    address, port = (
+        f"http://{settings.page_address}:{settings.dashboard_port}",
+        settings.dashboard_port,
+    )
     uses = []
     with chromium() as browser:
         for use in watch(browser, address, port, minutes * 60):
             uses.append(use)
             mib = [each / 2**20 for each in (use.heap, use.server)]
-            print(f"heap {mib[0]:.1f} MiB, {use.elements:.0f} nodes, server {mib[1]:.0f} MiB", flush=True)
+            print(
+                f"heap {mib[0]:.1f} MiB, {use.elements:.0f} nodes, server {mib[1]:.0f} MiB",
+                flush=True,
+            )
     print("\n".join(grown(uses)) or "Nothing grew.")
     return bool(grown(uses))
 

@@ -18,16 +18,17 @@ from ruamel.yaml import YAML
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 import settings as settings_module
-from compose import flink, postgres
-from compose.passwords import passwords
-from jobs import job
+from clients import flink, postgres
+from clients.errors import JobError
+from clients.passwords import passwords
+from jobs.names import ALL_BOARDS, JobName
 from settings import PREFIX, PROJECT
 from tests import bounded, oracle
 from tests.conftest import DEADLINE_SECONDS, Stack, eventually, free_ports
 
 DEPLOYMENT = next(YAML(typ="safe").load_all(PROJECT / "deploy" / "flink.yaml"))["spec"]
 STORED = ("high-availability.storageDir", "execution.checkpointing.dir", "execution.checkpointing.savepoint-dir")
-TITLE = "all boards to postgres"
+TITLE = JobName("score", ALL_BOARDS, "postgres").title
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def _write_configuration(own: Stack) -> None:
     conf = own.settings.state / "conf" / "flink"
     conf.mkdir(parents=True)
     YAML().dump(given, conf / "config.yaml")
-    shutil.copy(flink.flink_home() / "conf" / "log4j-console.properties", conf)
+    shutil.copy(flink.home() / "conf" / "log4j-console.properties", conf)
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def process(own: Stack, *words: str) -> Iterator[subprocess.Popen]:
     """One of Flink's programs, in the project's folder as in the image; killed when this is left."""
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = own.environment | flink.environment(own.settings) | {"PATH": programs}
-    command = [flink.flink_home() / "bin" / words[0], "start-foreground", *words[1:]]
+    command = [flink.home() / "bin" / words[0], "start-foreground", *words[1:]]
     with (own.settings.state / f"{words[0]}.log").open("a") as log:
         started = subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
     try:
@@ -117,8 +118,8 @@ def play(own: Stack, seed: int) -> None:
 def checkpoints(own: Stack) -> dict:
     """What Flink says about the checkpoints of the job; fails as an assertion while there is none."""
     try:
-        return job.rest(own.settings, "GET", f"/jobs/{job.running(own.settings)[TITLE]}/checkpoints")
-    except (job.JobError, KeyError) as error:
+        return flink.rest(own.settings, "GET", f"/jobs/{flink.running(own.settings)[TITLE]}/checkpoints")
+    except (JobError, KeyError) as error:
         raise AssertionError(f"the job does not run: {error}") from error
 
 
@@ -145,7 +146,7 @@ def await_start_from(own: Stack, savepoint: str | None) -> None:
 
 def stop(own: Stack) -> str:
     """Stop the job with a savepoint, as the operator does before an upgrade; where the savepoint lies."""
-    url = f"http://{own.settings.flink_rest}/jobs/{job.running(own.settings)[TITLE]}"
+    url = f"http://{own.settings.flink_rest}/jobs/{flink.running(own.settings)[TITLE]}"
     trigger = requests.post(f"{url}/stop", json={"drain": False}, timeout=10).json()["request-id"]
     for attempt in Retrying(wait=wait_fixed(0.1), stop=stop_after_delay(DEADLINE_SECONDS)):
         with attempt:

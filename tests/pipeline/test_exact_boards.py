@@ -16,12 +16,14 @@ import psycopg2
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from compose import postgres, topics
-from dashboard import boards, players
-from jobs import job, sql
+from boards import lookups
+from boards.sinks import sink as sink_of
+from clients import flink, postgres
+from jobs.running import running
 from tests import hostile, oracle
+from tests.bounded import GAME
 from tests.conftest import DEADLINE_SECONDS, Stack, eventually
-from tests.invariants import Reader
+from tests.invariants import Reader, expect_boards
 from tests.oracle import Event, Record
 
 EVENTS, MORE_EVENTS = 200_000, 60_000
@@ -87,7 +89,8 @@ def in_postgres(stack: Stack) -> Run:
 def in_kafka(stack: Stack, in_postgres: Run) -> Run:
     """The boards move to Kafka while more events come, and the TaskManager dies again."""
     # The readers begin before the boards are there.
-    topics.clear(stack.settings, sql.tables(sql.METRICS, "kafka", stack.settings))
+    kafka = sink_of("kafka", stack.settings)
+    kafka.clear(kafka.tables(GAME.tables))
     with ExitStack() as readers:
         reader = readers.enter_context(Reader("kafka", stack.settings))
         left = readers.enter_context(Reader("postgres", stack.settings))
@@ -104,32 +107,34 @@ def in_kafka(stack: Stack, in_postgres: Run) -> Run:
 
 
 def expect_totals(stack: Stack, sink: str, totals: oracle.Totals) -> None:
-    read = boards.read(sink, stack.settings).rows
-    assert read["top_teams"] == oracle.top_teams(totals)
-    assert read["top_players"] == oracle.top_players(totals)
-    assert read["team_mvps"] == oracle.team_mvps(totals)[:100]
-    if sink == "postgres":
+    own = sink_of(sink, stack.settings)
+    expect_boards(own.read(GAME), totals.all_events)
+    if own.can_look_up:
         expect_everybodys_totals(stack, totals)
 
 
 def expect_everybodys_totals(stack: Stack, totals: oracle.Totals) -> None:
     """Every row of the totals, and what lookups make of them for some players and teams."""
     with postgres.connect(postgres.owner_dsn(stack.settings)) as db, db.cursor() as cursor:
-        for table in sql.TOTALS:
+        for table in (each.name for each in GAME.jobs["totals"]):
             cursor.execute(f"SELECT * FROM flink.{table} WHERE season_start = {totals.season}")
             names = [column[0] for column in cursor.description]
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
             by_key = sorted(rows, key=lambda row: (row["team_id"] if table == "member_totals" else "", row["user_id"]))
             assert by_key == getattr(oracle, table)(totals)
-        cursor.execute("SELECT players, teams FROM leaderboard.counts")
-        assert cursor.fetchall() == [(len(totals.players), len(totals.teams))]
+    counts = {name: own_count(stack, table) for name, table in GAME.counts.items()}
+    assert counts == {"Players": len(totals.players), "Teams": len(totals.teams)}
     scores = [total.score for total in totals.players.values()]
     for user_id in sorted(totals.players)[::37]:
-        one, total = players.player(user_id, stack.settings), totals.players[user_id]
+        one, total = lookups.player(user_id, stack.settings), totals.players[user_id]
         above = sum(score > total.score for score in scores)
         assert (one.total_score, one.rank_number, one.players) == (total.score, 1 + above, len(scores))
         assert one.points_for_team == totals.members[total.team_id, user_id].score
         assert one.team_total == totals.teams[total.team_id].score
+
+
+def own_count(stack: Stack, table: str) -> int | None:
+    return sink_of("postgres", stack.settings).count(GAME.table(table))
 
 
 def expect_nothing_impossible(run: Run) -> None:
@@ -187,7 +192,7 @@ def streaks_in_postgres(stack: Stack) -> dict[int, list[dict]]:
 def rows_in_kafka(stack: Stack, name: str) -> list[dict]:
     """The rows that a table's compacted topic holds."""
     consumer = KafkaConsumer(bootstrap_servers=stack.settings.brokers, enable_auto_commit=False)
-    partition = TopicPartition(sql.board_topic(name), 0)
+    partition = TopicPartition(GAME.table(name).topic, 0)
     consumer.assign([partition])
     consumer.seek_to_beginning()
     end = consumer.end_offsets([partition])[partition]
@@ -232,29 +237,29 @@ def expect_ban_and_unban(stack: Stack, sink: str, totals: oracle.Totals) -> None
     decision = ["--reason", "wrote a bot", "--by", "Ada"]
 
     def expect_closed_up() -> None:
-        read = boards.read(sink, stack.settings).rows
+        read = sink_of(sink, stack.settings).read(GAME).rows
         assert read["top_players"] == oracle.top_players(totals, banned=player)
         assert read["top_teams"] == oracle.top_teams(totals, banned=team)
         assert read["team_mvps"] == oracle.team_mvps(totals, player, team)[:100]
 
-    stack.run("jobs.moderation", "ban", "player", player, *decision)
-    stack.run("jobs.moderation", "ban", "team", team, *decision)
+    stack.run("boards.moderation", "ban", "player", player, *decision)
+    stack.run("boards.moderation", "ban", "team", team, *decision)
     eventually(expect_closed_up)
-    listed = stack.run("jobs.moderation", "list").stdout
+    listed = stack.run("boards.moderation", "list").stdout
     assert player in listed
     assert "wrote a bot" in listed
-    stack.run("jobs.moderation", "unban", "player", player, *decision)
-    stack.run("jobs.moderation", "unban", "team", team, *decision)
+    stack.run("boards.moderation", "unban", "player", player, *decision)
+    stack.run("boards.moderation", "unban", "team", team, *decision)
     eventually(lambda: expect_totals(stack, sink, totals))
-    again = stack.run("jobs.moderation", "unban", "team", team, *decision, check=False)
+    again = stack.run("boards.moderation", "unban", "team", team, *decision, check=False)
     assert again.returncode == 1
     assert "is not banned" in again.stderr
-    assert stack.run("jobs.moderation", "list", "--history").stdout.count(team) >= 2
+    assert stack.run("boards.moderation", "list", "--history").stdout.count(team) >= 2
 
 
 def test_a_job_that_runs_is_not_submitted_twice(stack, in_postgres):
     again = stack.run("jobs", "--sink", "postgres")
-    assert again.stdout.count("runs already") == len(sql.JOBS)
+    assert again.stdout.count("runs already") == len(GAME.jobs)
 
 
 def test_totals_in_kafka_are_exact_after_moving_there_under_load(stack, in_kafka):
@@ -324,15 +329,15 @@ def test_the_moderator_role_adds_decisions_only(stack, statement):
 def test_a_refused_submission_is_one_readable_sentence(stack):
     refused = stack.run("jobs", "top_golfers", check=False)
     assert refused.returncode == 2
-    assert "no metric is called top_golfers" in refused.stderr
+    assert "no job is called top_golfers" in refused.stderr
 
 
 def test_no_message_restarts_a_job(stack, in_kafka):
     """The job of the last rebuild has read every hostile message and has never restarted."""
-    (job_id,) = job.running(stack.settings).values()
+    (job_id,) = running(stack.settings).values()
 
     def check() -> None:
-        restarts = job.rest(stack.settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
+        restarts = flink.rest(stack.settings, "GET", f"/jobs/{job_id}/metrics?get=numRestarts")
         assert [each["value"] for each in restarts] == ["0"]
 
     eventually(check)

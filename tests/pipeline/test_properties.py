@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from jobs import sql
-from tests import bounded, hostile, oracle
+from tests import bounded, hostile, invariants, oracle
 from tests.bounded import Message
 from tests.conftest import Stack
 from tests.oracle import Event, Record
 
 GAMES = 300
+TOTALS = [table.name for table in bounded.GAME.jobs["totals"]]
 SECOND, HOUR = 1_000, 3_600_000
 # Half a minute before midnight UTC, so that games cross into a new season.
 START = 1_772_323_170_000
@@ -120,7 +120,7 @@ def played(stack: Stack) -> Played:
     for event in oracle.accepted(records):
         events[game_of(event.user_id)].append(event)
     rows = {name: defaultdict(list) for name in tables}
-    for name in ("top_teams", "top_players", "team_mvps", "hot_streaks", *sql.TOTALS):
+    for name in (*(board.name for board in bounded.GAME.boards), *TOTALS):
         for row in tables[name]:
             rows[name][game_of(row.get("user_id", row.get("team_id")))].append(row)
     return Played(drawn, records, events, rows, tables["rejected_events"])
@@ -152,20 +152,20 @@ def test_the_games_are_worth_playing(played):
     assert len(played.rejected) > 100
 
 
-@pytest.mark.parametrize("board", ["top_teams", "top_players", "team_mvps"])
-def test_totals_are_the_oracles_in_every_season(played, seed, board):
+@pytest.mark.parametrize("board", invariants.totals(bounded.GAME), ids=lambda board: board.name)
+def test_totals_are_the_oracles_in_every_period(played, seed, board):
     def check(game: str) -> None:
-        rows = played.tables[board][game]
-        seasons = oracle.every_season(played.events[game])
-        assert len({row["season_start"] for row in rows}) <= len(seasons)
-        for totals in seasons:
-            own = [row for row in rows if row["season_start"] == totals.season]
-            assert bounded.ranked({board: own})[board] == getattr(oracle, board)(totals)
+        rows = played.tables[board.name][game]
+        periods = oracle.every_season(played.events[game], oracle.PERIODS[board.period])
+        assert {row[board.period] for row in rows} <= {totals.season for totals in periods}
+        for totals in periods:
+            own = [row for row in rows if row[board.period] == totals.season]
+            assert bounded.ranked({board.name: own})[board.name] == oracle.rows_of(board, totals)
 
     expect(played, seed, check)
 
 
-@pytest.mark.parametrize("table", sql.TOTALS)
+@pytest.mark.parametrize("table", TOTALS)
 def test_everybodys_totals_are_the_oracles_in_every_season(played, seed, table):
     def check(game: str) -> None:
         found = sorted(played.tables[table][game], key=lambda row: tuple(map(str, row.values())))

@@ -9,7 +9,8 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from compose import lag, postgres
+from boards.sinks import sink
+from clients import offsets, postgres
 from settings import Settings
 from tests import bounded
 from tests.bounded import Message
@@ -23,7 +24,7 @@ NOON = TODAY + 12 * 3_600_000
 def own(stack: Stack) -> Settings:
     """A database of its own with a season of yesterday and one of today."""
     settings = replace(stack.settings, postgres_url=bounded.database(stack, "rebuild"))
-    postgres.create(settings)
+    sink("postgres", settings).create([bounded.GAME])
     with postgres.connect(postgres.owner_dsn(settings)) as db, db.cursor() as cursor:
         cursor.execute("TRUNCATE flink.late_events, flink.hot_streaks")
         cursor.execute("INSERT INTO flink.late_events VALUES (%s, 3), (%s, 4)", [YESTERDAY, TODAY])
@@ -33,7 +34,8 @@ def own(stack: Stack) -> Settings:
 
 @pytest.mark.parametrize(("since", "kept"), [(0, []), (TODAY, [YESTERDAY]), (NOON, [YESTERDAY, TODAY])])
 def test_a_season_that_began_before_the_topic_does_is_kept(own, since, kept):
-    postgres.clear(own, ["late_events", "hot_streaks"], since)
+    tables = [bounded.GAME.table(name) for name in ("late_events", "hot_streaks")]
+    sink("postgres", own).clear(tables, since)
     rows = bounded.rows(own)
     assert sorted(row["season_start"] for row in rows["late_events"]) == kept
     assert rows["hot_streaks"] == []
@@ -43,7 +45,7 @@ def test_a_topic_is_complete_since_the_first_record_that_retention_left(stack):
     settings = replace(stack.settings, topic="rebuild")
     bounded.create_topic(settings)
     bounded.send(settings, [Message(0, TODAY, b"{}"), Message(0, NOON, b"{}"), Message(1, TODAY, b"{}")])
-    assert lag.complete_since(settings) == 0
+    assert offsets.complete_since(settings, settings.topic) == 0
     with closing(KafkaAdminClient(bootstrap_servers=settings.brokers)) as admin:
         admin.delete_records({TopicPartition(settings.topic, 0): 1})
-    assert lag.complete_since(settings) == NOON
+    assert offsets.complete_since(settings, settings.topic) == NOON

@@ -22,10 +22,11 @@ from cryptography.hazmat.primitives.serialization import (
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 import settings as settings_module
-from compose import postgres, services
-from compose.passwords import write_secret
-from dashboard import boards
-from jobs import job
+from boards.sinks import sink as sink_of
+from clients import postgres
+from clients.passwords import write_secret
+from compose import postgres as postgres_server
+from compose import services
 from settings import PREFIX, Settings
 from tests import bounded, oracle
 from tests.conftest import Stack, eventually, free_ports
@@ -103,8 +104,8 @@ def database(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> 
     """The administrator's URL of a PostgreSQL that takes nobody without TLS."""
     (port,) = free_ports(1)
     own = Settings(state_folder=str(tmp_path_factory.mktemp("postgres")), postgres_port=port)
-    postgres.make_cluster(own, "admin-4f1d9c0b7e")
-    folder = postgres.data_folder(own)
+    postgres_server.make_cluster(own, "admin-4f1d9c0b7e")
+    folder = postgres_server.data_folder(own)
     (folder / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
     options = {
         "listen_addresses": "127.0.0.1",
@@ -115,7 +116,7 @@ def database(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> 
         "ssl_key_file": authority.certificate,
     }
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    command = [*postgres.as_unprivileged(), str(postgres.programs().folder / "postgres"), "-D", str(folder), *words]
+    command = [*postgres_server.as_unprivileged(), str(postgres_server.programs().folder / "postgres"), "-D", str(folder), *words]
     tls = f"sslmode=verify-full&sslrootcert={authority.file}"
     url = f"postgresql://{postgres.ADMIN}:admin-4f1d9c0b7e@127.0.0.1:{port}/{{}}?{tls}"
     # By SIGINT, PostgreSQL waits for nobody.
@@ -174,14 +175,12 @@ def test_the_pipeline_runs_through_tls_and_a_login(remote, sink, mechanism):
     expected = oracle.top_teams(oracle.totals(oracle.accepted(stack.records())))
     assert expected
     title = f"remote to {mechanism}"
-    environment = job.table_environment(stack.settings)
-    job.define_tables(environment, sink, stack.settings, group=title)
-    bounded.end_with_the_topic(environment, stack.settings)
-    job.execute(environment, job.compile_plan(environment, ["top_teams"], stack.settings), title)
+    teams = bounded.GAME.board("top_teams")
+    bounded.submit(stack.settings, [teams], title, sink, is_bounded=True)
     bounded.await_end(stack.settings, title)
 
     def check() -> None:
-        assert boards.read(sink, stack.settings).rows["top_teams"] == expected
+        assert sink_of(sink, stack.settings).read(bounded.GAME).rows[teams.name] == expected
 
     eventually(check)
     assert [path for path, text in everything(stack.settings) if shown(text, [PASSWORDS[mechanism]])] == []

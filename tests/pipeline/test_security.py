@@ -15,8 +15,9 @@ import psycopg2
 import pytest
 import requests
 
-from compose import postgres, services
-from compose.passwords import NAMES, passwords
+from clients import postgres
+from clients.passwords import NAMES, passwords
+from compose import services
 from settings import PROJECT, Settings
 from tests import bounded
 from tests.conftest import Stack
@@ -76,7 +77,7 @@ def test_every_service_listens_on_this_machine_only(running):
     found = listening(family(running))
     ports = {"supervisor_port": running.supervisor_port}
     for service in services.services(running):
-        ports |= service.ports if service.name != "generator" else {}
+        ports |= service.ports if service.name != "score_generator" else {}
     assert set(ports.values()) <= set(found)
     assert open_to_others(found) == {}
 

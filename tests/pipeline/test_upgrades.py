@@ -10,16 +10,25 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from jobs import checkpoints, job, savepoints
+from jobs import checkpoints, savepoints
+from jobs.environment import checkpoint_folder
+from jobs.names import ALL_BOARDS, JobName
+from jobs.running import running
 from tests import oracle
 from tests.conftest import Stack, eventually
 from tests.invariants import Reader
-from tests.pipeline.test_exact_boards import await_records, expect_streaks, expect_totals, playing, streaks_in_postgres
+from tests.pipeline.test_exact_boards import (
+    await_records,
+    expect_streaks,
+    expect_totals,
+    playing,
+    streaks_in_postgres,
+)
 
 EVENTS = 40_000  # ten seconds, so that windows end in the last run
 FEW = ("--members", "4-6")  # players, so that no window has more streaks than the board has places
 MORE_PARTITIONS = 6
-ALL = job.job_name(job.ONE_JOB, "postgres")
+ALL = JobName("score", ALL_BOARDS, "postgres")
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +78,8 @@ def test_a_savepoint_that_is_used_is_no_more(upgraded):
 
 
 def test_what_a_dead_jobmanager_left_of_a_checkpoint_goes_away(upgraded):
-    job_id = job.running(upgraded.settings)[ALL]
-    folder = job.checkpoint_folder(upgraded.settings) / job_id
+    job_id = running(upgraded.settings)[ALL]
+    folder = checkpoint_folder(upgraded.settings) / job_id
     abandoned, unshared = folder / "chk-0", folder / "shared" / "of-chk-0"
 
     def check() -> None:

@@ -7,24 +7,33 @@ import json
 
 import pytest
 
-from jobs import job, sql
+import games
+from boards.sinks import sink
+from jobs import environment as flink_environment
 from settings import Settings
 
 SETTINGS = Settings()
+GAME = games.load("score")
 MINI_BATCH = "table.exec.mini-batch.enabled"
 
 
 @pytest.fixture(scope="module")
 def environment():
-    made = job.table_environment(SETTINGS)
-    job.define_tables(made, "postgres", SETTINGS, group="plans")
-    return made
+    own = flink_environment.table_environment(SETTINGS)
+    flink_environment.define_tables(own, GAME, "postgres", SETTINGS, group="plans")
+    return own
+
+
+def compiled(environment, tables):
+    return flink_environment.compile_plan(environment, GAME, tables, SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def plans(environment) -> dict[str, str]:
-    explained = {name: job.compile_plan(environment, tables, SETTINGS).explain() for name, tables in sql.JOBS.items()}
-    explained["one job"] = job.compile_plan(environment, sql.TABLES, SETTINGS).explain()
+    explained = {name: compiled(environment, tables).explain() for name, tables in GAME.jobs.items()}
+    explained["one job"] = compiled(environment, GAME.tables).explain()
+    seasonal = [table for table in GAME.tables if table.period == "season_start"]
+    explained["totals of a season"] = compiled(environment, seasonal).explain()
     return {name: text.split("== Optimized Execution Plan ==")[1] for name, text in explained.items()}
 
 
@@ -52,7 +61,7 @@ def test_the_mvp_join_holds_one_row_a_side(plans):
 
 
 def test_event_ids_are_remembered_for_minutes_and_totals_until_nobody_can_change_them(environment):
-    plan = json.loads(job.compile_plan(environment, ["top_players"], SETTINGS).as_json_string())
+    plan = json.loads(compiled(environment, [GAME.board("top_players")]).as_json_string())
     remembered = {node["type"].rsplit("_")[0]: node["state"][0]["ttl"] for node in plan["nodes"] if "state" in node}
     season_and_a_late_day_and_an_outage = "3 d"
     assert remembered == {
@@ -64,7 +73,7 @@ def test_event_ids_are_remembered_for_minutes_and_totals_until_nobody_can_change
 
 def test_totals_take_in_batches_by_the_clock_and_nothing_else_does(environment):
     """In batches, de-duplication would retract; and batches by event time would wait for a partition that lags."""
-    plan = json.loads(job.compile_plan(environment, sql.TABLES, SETTINGS).as_json_string())
+    plan = json.loads(compiled(environment, GAME.tables).as_json_string())
     asked = {(node["type"].rsplit("_")[0], (node.get("configuration") or {}).get(MINI_BATCH)) for node in plan["nodes"]}
     assert {(name.removeprefix("stream-exec-"), value) for name, value in asked if value} == {
         ("deduplicate", "false"),
@@ -76,41 +85,41 @@ def test_totals_take_in_batches_by_the_clock_and_nothing_else_does(environment):
 
 
 def test_an_operator_has_the_same_number_whatever_was_planned_before(environment):
-    once, again = (job.compile_plan(environment, sql.JOBS["hot_streaks"], SETTINGS).as_json_string() for _ in range(2))
+    once, again = (compiled(environment, GAME.jobs["hot_streaks"]).as_json_string() for _ in range(2))
     assert once == again
 
 
-@pytest.mark.parametrize("name", sql.TABLES)
-def test_a_row_that_changes_is_never_deleted_first(environment, name):
+@pytest.mark.parametrize("table", GAME.tables, ids=lambda table: table.name)
+def test_a_row_that_changes_is_never_deleted_first(environment, table):
     """Between the two it would be missing on the board."""
     from pyflink.table import ExplainDetail
 
     statements = environment.create_statement_set()
-    statements.add_insert_sql(job.insert(name, SETTINGS))
+    statements.add_insert_sql(flink_environment.insert(GAME, table, SETTINGS))
     text = statements.explain(ExplainDetail.CHANGELOG_MODE)
     changes = text.split("== Optimized Physical Plan ==")[1].split("changelogMode=[")[2].split("]")[0]
     assert "I" in changes.split(",")
     assert "UB" not in changes.split(",")
 
 
-@pytest.mark.parametrize("name", ["top_teams", "top_players", "hot_streaks", "team_mvps"])
+@pytest.mark.parametrize("name", [board.name for board in GAME.boards])
 def test_no_sink_keeps_a_copy_of_its_rows(plans, name):
     assert "upsertMaterialize=[true]" not in plans[name]
 
 
-@pytest.mark.parametrize(("name", "aggregates"), [("top_players", 1), ("team_mvps", 2), ("totals", 2), ("one job", 4)])
+@pytest.mark.parametrize(("name", "aggregates"), [("top_players", 1), ("team_mvps", 2), ("totals", 2), ("totals of a season", 4)])
 def test_what_boards_and_totals_share_is_added_up_once(plans, name, aggregates):
     assert plans[name].count("GroupAggregate(") == aggregates
 
 
-@pytest.mark.parametrize("sink", ["kafka", "postgres"])
-def test_everybodys_totals_are_for_a_database_and_can_be_left_out(sink):
+@pytest.mark.parametrize(("name", "held"), [("kafka", []), ("postgres", list(GAME.jobs["totals"]))])
+def test_everybodys_totals_are_for_a_database_and_can_be_left_out(name, held):
     without = dataclasses.replace(SETTINGS, totals_flush_seconds=0)
-    assert sql.tables(["totals"], sink, without) == []
-    assert sql.tables(["totals"], sink, SETTINGS) == (list(sql.TOTALS) if sink == "postgres" else [])
+    assert sink(name, without).tables(GAME.jobs["totals"]) == []
+    assert sink(name, SETTINGS).tables(GAME.jobs["totals"]) == held
 
 
-@pytest.mark.parametrize("name", [*sql.JOBS, "one job"])
+@pytest.mark.parametrize("name", [*GAME.jobs, "one job"])
 def test_a_job_reads_decides_and_deduplicates_once(plans, name):
     assert plans[name].count("TableSourceScan(") == 1
     assert plans[name].count("JSON_QUERY(") == 2  # every message's fields, and once more those of an odd one

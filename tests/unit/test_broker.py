@@ -1,4 +1,7 @@
-"""How clients are told to reach Kafka: the login's password is in a file, never in a table's options."""
+"""How clients are told to reach Kafka.
+
+The login's password is in a file, never in a table's options.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError
 from kafka.record.util import crc32c_c
 
-from compose import broker, postgres
-from compose.errors import SetupError
+from clients import kafka, postgres
+from clients.errors import SetupError
 from settings import SettingError, Settings, read
 
 PASSWORD = 'a "b" \\c'
@@ -38,15 +41,15 @@ def remote(tmp_path: Path) -> Settings:
 
 
 def test_our_own_broker_is_reached_by_its_address_alone():
-    assert broker.table_options(Settings()) == "'properties.bootstrap.servers' = '127.0.0.1:9092',"
-    assert broker.connection(Settings()) == {
+    assert kafka.table_options(Settings()) == "'properties.bootstrap.servers' = '127.0.0.1:9092',"
+    assert kafka.connection(Settings()) == {
         "bootstrap_servers": ["127.0.0.1:9092"],
         "security_protocol": "PLAINTEXT",
     }
 
 
 def test_python_clients_log_in(remote):
-    assert broker.connection(remote) == {
+    assert kafka.connection(remote) == {
         "bootstrap_servers": ["one:9093", "two:9093"],
         "security_protocol": "SASL_SSL",
         "ssl_cafile": "/ca.pem",
@@ -57,7 +60,7 @@ def test_python_clients_log_in(remote):
 
 
 def test_flink_reads_the_login_from_a_file_of_its_owner(remote):
-    options = broker.table_options(remote)
+    options = kafka.table_options(remote)
     file = remote.state / "conf" / "kafka_login.properties"
     assert f"'properties.sasl.jaas.config' = '${{file:{file}:login}}'," in options
     assert "'properties.ssl.truststore.location' = '/ca.pem'," in options
@@ -71,7 +74,7 @@ def test_flink_reads_the_login_from_a_file_of_its_owner(remote):
 def test_a_password_file_that_is_not_there_is_named_with_its_setting(remote, tmp_path):
     (tmp_path / "secret").unlink()
     with pytest.raises(SetupError, match="LEADERBOARD_KAFKA_PASSWORD_FILE"):
-        broker.connection(remote)
+        kafka.connection(remote)
 
 
 @pytest.mark.parametrize(
@@ -88,17 +91,23 @@ def test_half_a_login_is_refused_by_what_is_missing(given, named):
 
 
 def test_a_databases_tls_reaches_flink_too(tmp_path):
-    url = "postgresql://admin@db:5433/boards?sslmode=verify-full&sslrootcert=/of us/ca.pem&connect_timeout=5"
+    tls = "sslmode=verify-full&sslrootcert=/of us/ca.pem"
+    url = f"postgresql://admin@db:5433/boards?{tls}&connect_timeout=5"
     access = postgres.flink_access(Settings(state_folder=str(tmp_path), postgres_url=url))
     assert access["jdbc_url"].startswith("jdbc:postgresql://db:5433/boards?")
-    assert {"sslmode=verify-full", "sslrootcert=/of%20us/ca.pem"} <= set(access["jdbc_url"].split("&"))
+    options = set(access["jdbc_url"].split("&"))
+    assert {"sslmode=verify-full", "sslrootcert=/of%20us/ca.pem"} <= options
 
 
 @pytest.mark.parametrize("kind", [KafkaConsumer, KafkaProducer, KafkaAdminClient])
 def test_a_client_that_finds_no_broker_leaves_nothing_behind(kind, caplog):
-    """The page and the monitor try again all day. What leaks does so each time; other threads' files come and go."""
+    """The page and the monitor try again all day.
+
+    What leaks does so each time; other threads' files come and go.
+    """
     left = []
-    caplog.set_level(logging.CRITICAL, "kafka")  # or the messages kept by pytest hold what they are of
+    # Or the messages that pytest keeps hold what they are of.
+    caplog.set_level(logging.CRITICAL, "kafka")
 
     def held() -> tuple[int, int]:
         gc.collect()  # which closes the sockets of refused attempts
@@ -110,7 +119,7 @@ def test_a_client_that_finds_no_broker_leaves_nothing_behind(kind, caplog):
         for _ in range(5):
             before = held()
             with pytest.raises(KafkaTimeoutError):
-                broker.client(kind, settings, bootstrap_timeout_ms=50)
+                kafka.client(kind, settings, bootstrap_timeout_ms=50)
             left.append(tuple(now - then for now, then in zip(held(), before, strict=True)))
     assert (0, 0) in left
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -14,7 +16,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from compose import flink, services
+import games
+from compose import flink, prepare, services
 from settings import PREFIX, PROJECT, SETTINGS, Settings
 
 FOLDER = PROJECT / "compose"
@@ -23,16 +26,23 @@ FILE = YAML(typ="safe").load(TEXT)
 SERVICES = FILE["services"]
 ONE_SHOTS = {"prepare", "setup"}
 ON_DEMAND = {name for name, service in SERVICES.items() if service.get("profiles")}
-ENV = dict(line.split("=", 1) for line in (FOLDER / ".env").read_text().splitlines() if line and line[0] != "#")
+ENV = dict(
+    line.split("=", 1)
+    for line in (FOLDER / ".env").read_text().splitlines()
+    if line and line[0] != "#"
+)
 NAMES = {PREFIX + name.upper(): str(default) for name, default, _ in SETTINGS}
+INJECTORS = [each for each in services.services(Settings()) if each.name.endswith("_generator")]
 
 # What the network of the containers decides, and nobody else.
 FIXED = {
-    "state_folder", "bind_address", "kafka_brokers", "postgres_url", "flink_rest_address", "kafka_controller_port",
-    "zookeeper_port", "supervisor_port", "flink_rpc_port", "flink_blob_port", "flink_taskmanager_port",
-    "flink_data_port", "kafka_security_protocol", "kafka_ca_file", "kafka_sasl_mechanism", "kafka_username",
-    "kafka_password_file", "dashboard_address", "page_without_login", "oidc_metadata_url", "oidc_client_id",
-    "oidc_client_secret_file", "oidc_page_url", "oidc_allowed", "oidc_moderators", "api_token_file", "moderation_page",
+    "state_folder", "bind_address", "kafka_brokers", "postgres_url", "flink_rest_address",
+    "kafka_controller_port", "zookeeper_port", "supervisor_port", "flink_rpc_port",
+    "flink_blob_port", "flink_taskmanager_port", "flink_data_port", "kafka_security_protocol",
+    "kafka_ca_file", "kafka_sasl_mechanism", "kafka_username", "kafka_password_file",
+    "dashboard_address", "page_without_login", "oidc_metadata_url", "oidc_client_id",
+    "oidc_client_secret_file", "oidc_page_url", "oidc_allowed", "oidc_moderators",
+    "api_token_file", "moderation_page",
 }  # fmt: skip
 
 # By its defaults, or by JOB_MANAGER_RPC_ADDRESS.
@@ -43,7 +53,8 @@ GIVEN_BY_THE_IMAGE = {
 
 
 def test_there_are_the_services_that_run_without_containers_too():
-    assert set(SERVICES) - ONE_SHOTS - ON_DEMAND == {service.name for service in services.services(Settings())}
+    native = {service.name for service in services.services(Settings())}
+    assert set(SERVICES) - ONE_SHOTS - ON_DEMAND == native
 
 
 def test_it_is_what_the_compose_specification_allows():
@@ -57,7 +68,8 @@ def test_every_variable_has_a_value():
 
 
 def test_every_setting_has_its_default_or_is_fixed():
-    expected = {name: default for name, default in NAMES.items() if name[len(PREFIX) :].lower() not in FIXED}
+    fixed = {PREFIX + name.upper() for name in FIXED}
+    expected = {name: default for name, default in NAMES.items() if name not in fixed}
     # Its default looks at the machine's memory, which a container cannot do.
     expected["LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB"] = "2048"
     assert expected == ENV
@@ -65,6 +77,13 @@ def test_every_setting_has_its_default_or_is_fixed():
 
 def test_every_name_is_a_setting():
     assert set(re.findall(rf"{PREFIX}\w+", TEXT)) <= set(NAMES)
+
+
+def test_the_image_has_every_room():
+    kept = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
+    rooms = {path.parent.name for path in PROJECT.glob("*/__init__.py")} - {"benchmarks", "tests"}
+    assert {"games", "boards", "compose"} < rooms
+    assert rooms | {"sql", "settings.py"} <= {line.removeprefix("!") for line in kept}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -91,7 +110,8 @@ def test_images_have_a_version(name):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_volumes_are_declared_and_at_the_state_folder(name):
-    volumes = [volume.split(":") for volume in SERVICES[name].get("volumes", []) if not volume.startswith("./")]
+    mounts = SERVICES[name].get("volumes", [])
+    volumes = [volume.split(":") for volume in mounts if not volume.startswith("./")]
     assert {volume[0] for volume in volumes} <= set(FILE["volumes"])
     state = FILE["x-python"]["environment"]["LEADERBOARD_STATE_FOLDER"]
     assert all(volume[1] == state for volume in volumes if volume[0] == "state")
@@ -104,21 +124,40 @@ def test_files_of_the_project_are_there_and_cannot_be_changed(name):
     assert all((FOLDER / path).is_file() and mode == "ro" for path, _, mode in mounts)
 
 
+def metrics_port(service: services.Service) -> list[int]:
+    """The ports on which an injector tells how far it is."""
+    return [port for name, port in service.ports.items() if name.endswith("metrics_port")]
+
+
 def test_prometheus_asks_where_the_metrics_are():
     config = YAML(typ="safe").load(FOLDER / "monitoring" / "prometheus.yml")
     asked = [
         target
         for each in config["scrape_configs"]
-        for found in each.get("static_configs", [])
-        for target in found["targets"]
+        for static in each.get("static_configs", [])
+        for target in static["targets"]
     ]
     flink = _flink_properties()["metrics.reporter.prometheus.port"]
-    ports = {"monitor": Settings().monitor_port, "generator": Settings().generator_metrics_port, "jobmanager": flink}
-    assert asked == [f"{name}:{port}" for name, port in ports.items()]
-    assert SERVICES["generator"]["command"].endswith(f"--metrics-port {ports['generator']}")
+    monitor = f"monitor:{Settings().monitor_port}"
+    injectors = [
+        f"{service.name}:{port}" for service in INJECTORS for port in metrics_port(service)
+    ]
+    assert asked == [monitor, *injectors, f"jobmanager:{flink}"]
     assert config["scrape_configs"][-1]["dns_sd_configs"] == [
         {"names": ["taskmanager"], "type": "A", "port": int(flink)}
     ]
+
+
+@pytest.mark.parametrize("service", INJECTORS, ids=lambda service: service.name)
+def test_an_injector_is_started_as_without_containers(service):
+    words = service.command[1:]
+    rate = words.index("--rate")  # comes from the environment there
+    assert words[rate + 1] == str(Settings().rate_per_second)
+    del words[rate : rate + 2]
+    assert SERVICES[service.name]["command"].split() == ["python", *words]
+    for name, port in service.ports.items():
+        published = f"127.0.0.1:${{{PREFIX}{name.upper()}}}:{port}"
+        assert published in SERVICES[service.name]["ports"]
 
 
 def test_there_is_no_password():
@@ -129,10 +168,16 @@ def test_there_is_no_password():
     assert "PASSWORD" not in (FOLDER / ".env").read_text()
 
 
-def test_flink_is_set_as_without_containers():
+def test_flink_is_set_as_without_containers(tmp_path):
     environment = SERVICES["taskmanager"]["environment"]
     # Its reporter listens on every interface: in the containers' network that is no harm.
-    ours = {key: value for key, value in _flink_properties().items() if not key.startswith("metrics.reporter.")}
+    reporter = "metrics.reporter."
+    ours = {
+        key: value for key, value in _flink_properties().items() if not key.startswith(reporter)
+    }
+    prepare.write_slots(Settings(state_folder=str(tmp_path)))
+    slots = (tmp_path / prepare.SLOTS_FILE).read_text().strip()
+    ours["taskmanager.numberOfTaskSlots"] = slots
     native = native_flink()
     for short, name in (("JM", "jobmanager"), ("TM", "taskmanager")):
         assert environment[f"FLINK_ENV_JAVA_OPTS_{short}"] == native.pop(f"env.java.opts.{name}")
@@ -168,19 +213,48 @@ def _flat(tree: dict, path: str = "") -> Iterator[tuple[str, str]]:
             yield f"{path}{key}", str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def test_there_are_slots_for_every_parallel_job():
+def test_there_are_slots_for_every_parallel_job(tmp_path):
     assert SERVICES["taskmanager"]["scale"] == "${LEADERBOARD_PARALLELISM}"
+    one, four = (Settings(state_folder=str(tmp_path), parallelism=number) for number in (1, 4))
+    prepare.write_slots(four)
+    each = int((tmp_path / prepare.SLOTS_FILE).read_text())
+    assert 4 * each == flink.task_slots(four)
+    assert each == flink.task_slots(one)
+    jobs = [job for game in games.chosen(one) for job in game.jobs]
+    assert each == len(jobs) + 1
+
+
+def test_flink_is_told_the_slots_in_a_line_of_their_own(tmp_path):
+    state = FILE["x-python"]["environment"]["LEADERBOARD_STATE_FOLDER"]
+    (script,) = (word for word in SERVICES["taskmanager"]["entrypoint"] if "&&" in word)
+    (told,) = re.findall(r"FLINK_PROPERTIES\+=.*?(?= && )", script)
+    assert f"$$(cat {state}/{prepare.SLOTS_FILE})" in told
+    (tmp_path / prepare.SLOTS_FILE).write_text("6\n")
+    own = told.replace("$$", "$").replace(state, str(tmp_path))
+    properties = SERVICES["taskmanager"]["environment"]["FLINK_PROPERTIES"]
+    done = subprocess.run(
+        ["bash", "-c", f"{own}; printenv FLINK_PROPERTIES"],
+        env=os.environ | {"FLINK_PROPERTIES": properties},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == f"{properties}taskmanager.numberOfTaskSlots: 6\n"
+    assert len(done.stdout.splitlines()) == len(properties.splitlines()) + 1
 
 
 def test_kafka_is_set_as_without_containers():
-    settings = {key: value for key, value in _properties("kafka.properties").items() if "${" not in value}
+    native = _properties("kafka.properties")
+    settings = {key: value for key, value in native.items() if "${" not in value}
     ours = SERVICES["kafka"]["environment"]
-    assert {key: str(ours.get("KAFKA_" + key.upper().replace(".", "_"))) for key in settings} == settings
+    names = {key: "KAFKA_" + key.upper().replace(".", "_") for key in settings}
+    assert {key: str(ours.get(name)) for key, name in names.items()} == settings
 
 
 def test_postgres_is_set_as_without_containers():
-    ours = dict(word[2:].split("=", 1) for word in SERVICES["postgres"]["command"] if word.startswith("-c"))
-    native = {key: value.strip("'") for key, value in _properties("postgresql.conf").items() if "${" not in value}
+    command = SERVICES["postgres"]["command"]
+    ours = dict(word[2:].split("=", 1) for word in command if word.startswith("-c"))
+    properties = _properties("postgresql.conf")
+    native = {key: value.strip("'") for key, value in properties.items() if "${" not in value}
     native.pop("unix_socket_directories")  # the image's own scripts use it
     assert ours == native
 

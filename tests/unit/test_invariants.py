@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard import boards
-from jobs import sql
+import games
+from boards.kafka import folded_tables
+from boards.snapshot import Boards, named_rows
+from games import sql
 from settings import Settings
 from tests.invariants import History, violations
 from tests.oracle import Event
@@ -49,19 +51,23 @@ WRONG_QUERIES = [
 ]
 
 
-def look(changed: str = "", old: str = "", new: str = "", also: tuple = ()) -> boards.Boards:
+GAME = games.load("score")
+
+
+def look(changed: str = "", old: str = "", new: str = "", also: tuple = ()) -> Boards:
     """The boards of the tables above and these further rows, one of the queries changed."""
-    db = boards.tables()
+    db = folded_tables(GAME.listed)
     for name, row in [*((name, row) for name, rows in TABLES.items() for row in rows), *also]:
         db.execute(f"INSERT INTO flink.{name} VALUES ({', '.join('?' * len(row))})", list(row.values()))
     rows = {}
-    for name in boards.READ:
-        text = sql.board(name, Settings())
-        if name == changed:
+    for table in GAME.listed:
+        text = sql.rank(table, Settings())
+        if table.name == changed:
             assert old in text
             text = text.replace(old, new, 1)
-        rows[name] = boards.utc_rows(db.execute(text))
-    return boards.Boards(rows)
+        cursor = db.execute(text)
+        rows[table.name] = named_rows([column[0] for column in cursor.description], cursor)
+    return Boards(GAME, rows)
 
 
 def test_the_views_trip_no_check():

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
+from clients.errors import SetupError
 from compose import jars
-from compose.errors import SetupError
 from compose.jars import Jar
 
 CONTENT = b"a jar"

@@ -8,9 +8,16 @@ import sys
 
 import pytest
 
-from jobs import job, sql
+import games
+from clients import flink
+from clients.errors import JobError
+from games import season, sql
+from jobs import plans
+from jobs.names import ALL_BOARDS, JobName, board_jobs, by_title
+from jobs.running import computing
 from settings import PROJECT, Settings
 
+GAME = games.load("score")
 NOBODY_LISTENS = "127.0.0.1:1"
 
 FLINK_ERROR = """An error occurred while calling o8.executeSql.
@@ -39,10 +46,10 @@ def test_verbose_shows_the_stack_trace():
     assert "Traceback" in jobs("--verbose", LEADERBOARD_FLINK_REST_ADDRESS=NOBODY_LISTENS).stderr
 
 
-def test_an_unknown_metric_is_wrong_usage():
+def test_an_unknown_job_is_wrong_usage():
     done = jobs("top_golfers")
     assert done.returncode == 2
-    assert "no metric is called top_golfers" in done.stderr
+    assert "no job is called top_golfers" in done.stderr
 
 
 def test_an_application_can_end_and_empty_nothing():
@@ -53,14 +60,14 @@ def test_an_application_can_end_and_empty_nothing():
 
 def test_flinks_innermost_cause_is_the_sentence():
     expected = "Column 'scor' not found in any table (SqlValidatorException)"
-    assert job.readable(Exception(FLINK_ERROR)) == expected
+    assert flink.readable(Exception(FLINK_ERROR)) == expected
 
 
 def test_one_stateless_operator_more_moves_no_other():
     def plan(*types: str) -> dict:
         nodes = [{"id": 40 + number, "type": f"stream-exec-{name}_1"} for number, name in enumerate(types)]
         edges = [{"source": 40 + number, "target": 41 + number} for number in range(len(types) - 1)]
-        return job.numbered({"nodes": nodes, "edges": edges})
+        return plans.numbered({"nodes": nodes, "edges": edges})
 
     def numbers(plan: dict) -> dict[str, int]:
         return {node["type"]: node["id"] for node in plan["nodes"] if "calc" not in node["type"]}
@@ -73,29 +80,50 @@ def test_one_stateless_operator_more_moves_no_other():
 
 def test_a_placeholder_without_a_value_is_an_error():
     with pytest.raises(KeyError):
-        sql.read("metrics/top_teams.sql")
+        sql.read("score/top_teams/metric.sql")
 
 
 @pytest.mark.parametrize(
-    ("season", "expected"),
+    ("name", "expected"),
     [
         ("hour", "event_millis - MOD(event_millis - 0, 3600000)"),
         ("week", "event_millis - MOD(event_millis - 345600000, 604800000)"),
         ("all", "CAST(0 AS BIGINT)"),
     ],
 )
-def test_a_season_starts_where_its_length_divides_time(season, expected):
-    assert sql.season_start(season) == expected
+def test_a_season_starts_where_its_length_divides_time(name, expected):
+    assert season.SEASONS[name].start_sql("event_millis") == expected
 
 
-def test_a_running_job_stands_for_the_metrics_it_computes():
-    assert job.taken(["top_teams to kafka", "another project's job"]) == {"top_teams": "top_teams to kafka"}
-    assert set(job.taken(["all boards to kafka"])) == set(sql.METRICS)
+def test_a_running_job_stands_for_the_boards_it_computes():
+    known = by_title(Settings())
+    assert "another project's job" not in known
+    one = known["score: top_teams to kafka"]
+    assert one == JobName("score", "top_teams", "kafka")
+    assert computing([one], Settings()) == {"top_teams": one}
+    whole = JobName("score", ALL_BOARDS, "kafka")
+    assert set(computing([whole], Settings())) == {board.name for board in GAME.boards}
+    assert board_jobs(GAME) == [board.name for board in GAME.boards]
 
 
 def test_the_topic_outlives_every_season_that_can_still_change():
-    from compose import topics
-
     day_and_a_late_day_and_an_outage = 3 * 24 * 3_600_000
-    assert topics.retention_millis(Settings()) == day_and_a_late_day_and_an_outage
-    assert topics.retention_millis(Settings(season="all")) == -1
+    assert retention_millis(Settings()) == day_and_a_late_day_and_an_outage
+    assert retention_millis(Settings(season="all")) is None
+
+
+def retention_millis(settings: Settings) -> int | None:
+    return season.of(settings).retention_millis(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "millis", "start"),
+    [("hour", 3_600_001, 3_600_000), ("week", 345_599_999, -259_200_000), ("all", 7, 0)],
+)
+def test_a_season_in_python_is_the_one_in_sql(name, millis, start):
+    assert season.SEASONS[name].start_of(millis) == start
+
+
+def test_a_plan_of_another_flink_is_refused_in_a_sentence():
+    with pytest.raises(JobError, match=r"version 9\.9, and jobs/plans\.py knows those of 2\.3"):
+        plans.rewritten({"flinkVersion": "9.9", "nodes": [], "edges": []}, 10)

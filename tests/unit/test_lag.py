@@ -1,4 +1,7 @@
-"""Lag and gaps are told from offsets alone: of a partition's first record, its end, and what a job committed."""
+"""Lag and gaps are told from offsets alone.
+
+They are those of a partition's first record, its end, and what a job committed.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ import pytest
 
 from compose import lag
 from compose.lag import Gap, Lag
-from jobs import job
+from jobs.names import ALL_BOARDS, JobName
 from settings import Settings
 
-GAP = Gap("top_teams to postgres", "user-score", 2, 100, 149, "2026-03-01T12:00:00+00:00")
+JOB = JobName("score", "top_teams", "postgres")
+GAP = Gap(JOB.title, "user-score", 2, 100, 149, "2026-03-01T12:00:00+00:00")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +31,8 @@ GAP = Gap("top_teams to postgres", "user-score", 2, 100, 149, "2026-03-01T12:00:
     ],
 )
 def test_lag_is_what_lies_between_a_job_and_the_end(committed, expected):
-    assert lag.lag(starts={0: 10, 1: 10}, late={0: 30, 1: 18}, ends={0: 50, 1: 20}, committed=committed) == expected
+    starts, late, ends = {0: 10, 1: 10}, {0: 30, 1: 18}, {0: 50, 1: 20}
+    assert lag.lag(starts, late, ends, committed) == expected
 
 
 def test_records_that_went_away_before_a_job_are_a_gap():
@@ -40,17 +45,19 @@ def test_a_job_that_committed_nothing_begins_at_the_first_record_and_misses_none
 
 
 def test_a_known_gap_is_not_seen_again():
-    assert lag.unseen(replace(GAP, seen_at="later"), [GAP]) is None
+    assert lag.unknown_part(replace(GAP, seen_at="later"), [GAP]) is None
 
 
 def test_of_a_gap_that_grows_the_new_part_is_seen():
     grown = replace(GAP, last=199)
-    assert lag.unseen(grown, [GAP]) == replace(GAP, first=150, last=199)
+    assert lag.unknown_part(grown, [GAP]) == replace(GAP, first=150, last=199)
 
 
-@pytest.mark.parametrize("change", [{"job": "top_players to postgres"}, {"partition": 3}, {"topic": "other"}])
+@pytest.mark.parametrize(
+    "change", [{"job": "score: top_players to postgres"}, {"partition": 3}, {"topic": "other"}]
+)
 def test_a_gap_elsewhere_is_another(change):
-    assert lag.unseen(replace(GAP, **change), [GAP]) == replace(GAP, **change)
+    assert lag.unknown_part(replace(GAP, **change), [GAP]) == replace(GAP, **change)
 
 
 def test_a_gap_is_remembered_once_and_read_as_a_sentence(tmp_path):
@@ -62,10 +69,15 @@ def test_a_gap_is_remembered_once_and_read_as_a_sentence(tmp_path):
     assert lag.gaps(settings) == [GAP]
     assert json.loads((tmp_path / "data" / "gaps.jsonl").read_text())["first"] == 100
     assert str(GAP) == (
-        "50 records of user-score-2 (offsets 100 to 149) were deleted before 'top_teams to postgres' had read them"
+        "50 records of user-score-2 (offsets 100 to 149) were deleted before "
+        "'score: top_teams to postgres' had read them"
     )
 
 
 def test_a_job_has_a_group_of_its_own_whichever_its_sink():
-    assert job.group("top_teams to postgres") == job.group("top_teams to kafka") == "leaderboard.top_teams"
-    assert job.group("all boards to kafka") == "leaderboard.all_boards"
+    assert JOB.group == replace(JOB, sink="kafka").group == "leaderboard.score.top_teams"
+    assert replace(JOB, job=ALL_BOARDS, sink="kafka").group == "leaderboard.score.all_boards"
+
+
+def test_a_job_of_another_game_has_another_group():
+    assert replace(JOB, game="spins").group != JOB.group

@@ -1,4 +1,4 @@
-"""What Prometheus is told, and that alerts, dashboard and README speak of nothing else."""
+"""What Prometheus is told, and that alerts, dashboard and documents speak of nothing else."""
 
 from __future__ import annotations
 
@@ -19,43 +19,50 @@ from compose import monitor
 from compose.lag import Gap, Lag
 from compose.status import Job, Status
 from generator import metrics
-from generator.__main__ import parse
 from generator.pacing import Pacer
+from generator.score.command import parse
 from generator.writer import Tally
+from jobs.names import JobName
 from settings import PROJECT, Settings
 from tests.conftest import free_ports
 
 FOLDER = PROJECT / "compose" / "monitoring"
-TEAMS, PLAYERS, STREAKS = (f"{board} to postgres" for board in ("top_teams", "top_players", "hot_streaks"))
-GAPS = [Gap(TEAMS, "user-score", partition, 100, 104, "2026-03-01T12:00:00+00:00") for partition in (0, 1)]
-LOOK = Status(
+TEAMS, PLAYERS, STREAKS = (
+    JobName("score", board, "postgres") for board in ("top_teams", "top_players", "hot_streaks")
+)
+SEEN_AT = "2026-03-01T12:00:00+00:00"
+GAPS = [Gap(TEAMS.title, "user-score", partition, 100, 104, SEEN_AT) for partition in (0, 1)]
+STATUS = Status(
     sink="postgres",
-    services={"kafka": "RUNNING", "generator": "BACKOFF"},
+    services={"kafka": "RUNNING", "score_generator": "BACKOFF"},
     jobs={
         TEAMS: Job("RUNNING", 3.0, 1, 12, Lag(40, 0)),
         PLAYERS: Job("RUNNING", 3.0, 0, 0, Lag(9_000, 8_000)),
         STREAKS: Job("RESTARTING", None, 5, 0),
     },
-    ends={0: 1_000, 1: 500},
+    ends={"user-score": {0: 1_000, 1: 500}, "spins": {0: 7}, "not yet there": {}},
     gaps=GAPS,
     board_rows={"top_teams": 10, "team_mvps": 0},
     board_age_seconds={"top_teams": 1.5, "team_mvps": None},
-    late_events=3,
-    problems=["generator is BACKOFF"],
+    late_events={"hot_streaks": 3},
+    problems=["score_generator is BACKOFF"],
 )
+REJECTED = {"score": {"score missing": 7.0}, "spins": {"score missing": 1.0}}
 HEAP = {"used": 1e9, "max": 2e9}
 
 
-def samples(found: Iterable[Metric]) -> dict[tuple[str, str], float]:
-    """Values by name and label; no metric here has two labels."""
+def samples(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
+    """Values by name and labels."""
     return {
-        (sample.name, next(iter(sample.labels.values()), "")): sample.value for each in found for sample in each.samples
+        (sample.name, ", ".join(sample.labels.values())): sample.value
+        for family in families
+        for sample in family.samples
     }
 
 
 @pytest.fixture(scope="module")
 def told() -> dict[tuple[str, str], float]:
-    return samples(monitor.metrics(LOOK, {"score missing": 7.0}, HEAP, Settings()))
+    return samples(monitor.metrics(STATUS, REJECTED, HEAP, Settings()))
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +81,20 @@ def names(told, injector) -> set[str]:
     [
         ("healthy", "", 0),
         ("service_running", "kafka", 1),
-        ("service_running", "generator", 0),
+        ("service_running", "score_generator", 0),
         ("board_rows", "team_mvps", 0),
         ("board_age_seconds", "top_teams", 1.5),
-        ("job_checkpoint_age_seconds", TEAMS, 3),
-        ("job_restarts", STREAKS, 5),
-        ("job_repeated_events", TEAMS, 12),
-        ("job_lag_records", TEAMS, 40),
-        ("job_overdue_records", PLAYERS, 8_000),
-        ("missing_records", TEAMS, 10),
-        ("records_total", "", 1_500),
-        ("rejected_events_total", "score missing", 7),
-        ("late_events", "", 3),
+        ("job_checkpoint_age_seconds", TEAMS.title, 3),
+        ("job_restarts", STREAKS.title, 5),
+        ("job_repeated_events", TEAMS.title, 12),
+        ("job_lag_records", TEAMS.title, 40),
+        ("job_overdue_records", PLAYERS.title, 8_000),
+        ("missing_records", TEAMS.title, 10),
+        ("records_total", "user-score", 1_500),
+        ("records_total", "spins", 7),
+        ("rejected_events_total", "score, score missing", 7),
+        ("rejected_events_total", "spins, score missing", 1),
+        ("late_events", "hot_streaks", 3),
         ("taskmanager_heap_bytes", "max", 2e9),
     ],
 )
@@ -94,19 +103,26 @@ def test_a_look_is_told(told, name, label, value):
 
 
 @pytest.mark.parametrize(
-    ("board", "is_healthy"), [("top_teams", 1), ("top_players", 0), ("hot_streaks", 0), ("team_mvps", 0)]
+    ("board", "is_healthy"),
+    [("top_teams", 1), ("top_players", 0), ("hot_streaks", 0), ("team_mvps", 0)],
 )
 def test_a_board_is_computed_when_its_job_runs_and_keeps_up(told, board, is_healthy):
     assert told["leaderboard_job_healthy", board] == is_healthy
 
 
 def test_what_is_not_known_is_not_told(told):
-    absent = {("board_age_seconds", "team_mvps"), ("job_lag_records", STREAKS), ("job_checkpoint_age_seconds", STREAKS)}
+    absent = {
+        ("board_age_seconds", "team_mvps"),
+        ("job_lag_records", STREAKS.title),
+        ("job_checkpoint_age_seconds", STREAKS.title),
+        ("records_total", "not yet there"),
+    }
     assert not {(f"leaderboard_{name}", label) for name, label in absent} & set(told)
 
 
 def test_nothing_answers_is_told_as_not_healthy():
-    told = samples(monitor.metrics(Status(problems=["Flink does not answer"]), {}, {}, Settings()))
+    nothing = Status(problems=["Flink does not answer"])
+    told = samples(monitor.metrics(nothing, {}, {}, Settings()))
     assert told["leaderboard_healthy", ""] == 0
     assert {told["leaderboard_job_healthy", board] for board in ("top_teams", "hot_streaks")} == {0}
 
@@ -132,21 +148,31 @@ def test_every_metric_that_is_asked_for_is_told(names, file):
     assert set(re.findall(r"leaderboard_\w+", (FOLDER / file).read_text())) <= names
 
 
-def test_the_readme_lists_every_metric_and_alert(names):
-    section = (PROJECT / "README.md").read_text().split("\n## Seeing\n")[1].split("\n## ")[0]
-    assert set(re.findall(r"leaderboard_\w+", section)) == names
-    alerts = YAML(typ="safe").load(FOLDER / "alerts.yml")["groups"][0]["rules"]
-    assert [name for name in re.findall(r"^\| `([A-Z]\w+)`", section, re.MULTILINE)] == [
-        each["alert"] for each in alerts
-    ]
+def section(title: str) -> str:
+    """What docs/operations.md says under a heading."""
+    text = (PROJECT / "docs" / "operations.md").read_text()
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_documents_list_every_metric(names):
+    assert set(re.findall(r"leaderboard_\w+", section("Metrics"))) == names
+
+
+def test_the_documents_list_every_alert_and_what_to_do():
+    rules = YAML(typ="safe").load(FOLDER / "alerts.yml")["groups"][0]["rules"]
+    alerts = [each["alert"] for each in rules]
+    assert re.findall(r"^\| `([A-Z]\w+)`", section("Alerts"), re.MULTILINE) == alerts
+    assert set(alerts) <= set(re.findall(r"`([A-Z]\w+)`", section("Troubleshooting")))
 
 
 def test_alerts_fire_when_they_must():
     promtool = shutil.which("promtool")
     assert promtool, (
-        "Alerts are tested by promtool, a part of Prometheus: install that with the system's package manager."
+        "Alerts are tested by promtool, a part of Prometheus: "
+        "install that with the system's package manager."
     )
-    check = subprocess.run([promtool, "check", "config", FOLDER / "prometheus.yml"], capture_output=True, text=True)
+    command = [promtool, "check", "config", FOLDER / "prometheus.yml"]
+    check = subprocess.run(command, capture_output=True, text=True)
     assert check.returncode == 0, check.stdout + check.stderr
     rules = PROJECT / "tests" / "unit" / "alerts.yml"
     test = subprocess.run([promtool, "test", "rules", rules], capture_output=True, text=True)

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from settings import PROJECT, SETTINGS, SettingError, read
+import games
+from settings import PROJECT, SETTINGS, SettingError, Settings, read
 
 
 def test_defaults_stand_where_the_environment_says_nothing():
@@ -19,14 +20,28 @@ def test_the_environment_overrides_a_default():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("KAFKA_PORT", "many"), ("SINK", "oracle"), ("SEASON", "month"), ("STREAK_SLIDE_SECONDS", "3"), ("NO_SUCH", "1")],
+    [
+        ("KAFKA_PORT", "many"),
+        ("SINK", "oracle"),
+        ("SEASON", "month"),
+        ("STREAK_SLIDE_SECONDS", "3"),
+        ("NO_SUCH", "1"),
+    ],
 )
 def test_a_wrong_setting_is_refused_by_its_name(name, value):
     with pytest.raises(SettingError, match=f"LEADERBOARD_{name}"):
         read({f"LEADERBOARD_{name}": value})
 
 
-def test_the_readme_lists_every_setting_with_its_default():
-    section = (PROJECT / "README.md").read_text().split("\n## Settings\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", section, flags=re.MULTILINE)
-    assert rows == [(name, f"`{default}`" if default != "" else "", help) for name, default, help in SETTINGS]
+@pytest.mark.parametrize("names", ["scores", "", "score,", "board", "score,score", "../score"])
+def test_a_game_that_there_is_not_is_refused_by_the_settings_name(names):
+    with pytest.raises(SettingError, match="LEADERBOARD_GAMES"):
+        games.chosen(Settings(games=names))
+
+
+def test_the_documents_list_every_setting_with_its_default():
+    text = (PROJECT / "docs" / "settings.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", text, flags=re.MULTILINE)
+    assert rows == [
+        (name, f"`{default}`" if default != "" else "", help) for name, default, help in SETTINGS
+    ]

@@ -1,0 +1,1 @@
+"""Where boards live and how they are read: the two sinks, lookups, last events, moderation."""

@@ -1,0 +1,39 @@
+"""One answer for all who ask the same within a second."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import wraps
+from threading import Lock
+from time import monotonic
+from typing import ParamSpec, TypeVar
+
+Question = ParamSpec("Question")
+Answer = TypeVar("Answer")
+
+CACHED_SECONDS = 1  # viewers of one player ask once a second together
+CACHED = 500
+
+
+def cached(ask: Callable[Question, Answer]) -> Callable[Question, Answer]:
+    """The same function, which answers a question from memory for a second."""
+    answers: OrderedDict[tuple[object, ...], tuple[float, Answer]] = OrderedDict()
+    changing = Lock()
+
+    @wraps(ask)
+    def answer(*question: Question.args, **named: Question.kwargs) -> Answer:
+        with changing:
+            if question in answers:
+                at, known = answers[question]
+                if monotonic() - at < CACHED_SECONDS:
+                    return known
+        found = ask(*question, **named)
+        with changing:
+            answers[question] = monotonic(), found
+            answers.move_to_end(question)
+            while len(answers) > CACHED:
+                answers.popitem(last=False)
+        return found
+
+    return answer

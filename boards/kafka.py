@@ -1,0 +1,374 @@
+"""Boards as compacted topics of Kafka: the topics, and readers who fold them into tables."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
+from threading import Lock
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from boards.background import Background
+from boards.snapshot import Boards, Row, named_rows
+from clients import kafka, offsets
+from clients.errors import BoardsUnavailable, SetupError, first_line
+from games import chosen, season, sql
+from games.board import Board, Game, Table
+from settings import Settings
+
+Record = tuple[bytes, bytes | None, Sequence[tuple[str, bytes]]]  # key, value, headers
+
+HOUR_MILLIS = 3_600_000
+CONNECT_MILLIS = 15_000
+SILENT_SECONDS = 3 * kafka.ANSWER_SECONDS  # after so long without an answer, boards are not shown
+FOLD_SECONDS = 30  # the first fold reads every record since the last compaction
+ANY_REASON = "any"
+
+# Who is banned, copied from the database for readers of the boards in Kafka.
+BANS = Table(name="bans", key=("kind", "banned_id"), game="moderation", schema="moderation")
+# Header of a null value that ends a row for good, because its job begins anew. A job's own nulls
+# have none: after a recovery it deletes who has come back to a board meanwhile.
+REMOVED = "removed"
+
+log = logging.getLogger(__name__)
+
+
+class KafkaSink:
+    """A compacted topic for each table: the latest value of a key is its row."""
+
+    name = "kafka"
+    title = "Kafka"
+    can_look_up = False
+    is_needed = True  # events come from Kafka, whatever the sink
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def tables(self, tables: Iterable[Table]) -> list[Table]:
+        return [table for table in tables if not table.for_lookups]
+
+    def define(self, table: Table) -> str:
+        return sql.read(
+            "sinks/kafka.sql",
+            table=table.name,
+            columns=sql.columns(table),
+            board_topic=table.topic,
+            sink_flush_millis=self._settings.sink_flush_millis,
+            kafka_options=kafka.table_options(self._settings),
+        )
+
+    # Creating
+
+    def create(self, games: Sequence[Game]) -> None:
+        """Create the topics that are not there yet.
+
+        Raises SetupError when the broker does not let us in.
+        """
+        settings = self._settings
+        try:
+            admin = kafka.client(KafkaAdminClient, settings, bootstrap_timeout_ms=CONNECT_MILLIS)
+        except KafkaTimeoutError:  # it names no cause
+            raise SetupError(
+                f"Kafka at {settings.brokers} does not answer within {CONNECT_MILLIS // 1000} s, "
+                "or refuses the login, or shows a certificate that is not trusted. Its log tells "
+                "which; the settings are LEADERBOARD_KAFKA_…"
+            ) from None
+        with closing(admin):
+            known = set(admin.list_topics())
+            topics = self._topics(games)
+            missing = {name: options for name, options in topics.items() if name not in known}
+            if missing:
+                admin.create_topics(missing, wait_for_metadata=True)
+
+    def _topics(self, games: Sequence[Game]) -> dict[str, dict[str, Any]]:
+        settings = self._settings
+        kept = season.of(settings).retention_millis(settings)
+        events = {
+            "message.timestamp.type": "LogAppendTime",
+            "retention.ms": str(-1 if kept is None else kept),
+        }
+        tables = [*(table for game in games for table in self.tables(game.tables)), BANS]
+        return {
+            game.topic(settings): {"num_partitions": settings.topic_partitions, "configs": events} for game in games
+        } | {table.topic: {"num_partitions": 1, "configs": self._config(table)} for table in tables}
+
+    def _config(self, table: Table) -> dict[str, str]:
+        # Who opens the boards reads all that is there, and only full segments are compacted.
+        # A removed row's null must outlive a reader that is away for an hour.
+        compacted = {
+            "cleanup.policy": "compact",
+            "delete.retention.ms": str(HOUR_MILLIS),
+            "segment.ms": "60000",
+        }
+        millis = sql.kept_millis(table, self._settings)
+        if millis is None:
+            return compacted
+        retention = str(max(millis, 10 * 60_000))
+        return compacted | {"cleanup.policy": "compact,delete", "retention.ms": retention}
+
+    def clear(self, tables: Iterable[Table], since: int = 0) -> None:
+        for table in tables:
+            column = table.archived_by
+            held = live_rows(self._settings, table.topic) if since and column else {}
+            old = {key: row for key, row in held.items() if json.loads(row)[column] < since}
+            replace(self._settings, table.topic, old)
+
+    # Reading
+
+    def read(self, game: Game) -> Boards:
+        return fold_of(game, self._settings).boards()
+
+    def count(self, table: Table) -> int | None:
+        if table.for_lookups:
+            return None
+        game = next(game for game in chosen(self._settings) if game.name == table.game)
+        return fold_of(game, self._settings).count(table)
+
+    def rejects(self, game: Game, limit: int) -> list[Row]:
+        try:
+            return self._rejects(game.table(game.rejects), limit) if game.rejects else []
+        except KafkaError as error:
+            raise BoardsUnavailable(first_line(error)) from error
+
+    def _rejects(self, table: Table, limit: int) -> list[Row]:
+        with closing(kafka.reader(self._settings)) as consumer:
+            topic = TopicPartition(table.topic, 0)
+            consumer.assign([topic])
+            start, end = (ask([topic])[topic] for ask in (consumer.beginning_offsets, consumer.end_offsets))
+            consumer.seek(topic, max(start, end - limit))
+            values: dict[bytes, bytes] = {}
+            until = time.monotonic() + kafka.ANSWER_SECONDS
+            while consumer.position(topic) < end and time.monotonic() < until:
+                for records in consumer.poll(timeout_ms=500).values():
+                    values |= {record.key: record.value for record in records if record.value}
+        with closing(folded_tables([table])) as db:
+            fold(db, table, ((key, value, ()) for key, value in values.items()), self._settings)
+            return list(islice(ranked(db, table, self._settings), limit))
+
+    def reject_counter(self, game: Game) -> LengthOfRejects:
+        return LengthOfRejects(self._settings, game)
+
+
+class LengthOfRejects:
+    """Counts rejected messages by the length of their topic: without reasons, repetitions too."""
+
+    def __init__(self, settings: Settings, game: Game) -> None:
+        self._settings, self._game = settings, game
+
+    def count(self, ends: dict[int, int]) -> dict[str, float]:
+        """The length as the reason "any". Raises BoardsUnavailable when Kafka does not answer."""
+        if self._game.rejects is None:
+            return {}
+        topic = self._game.table(self._game.rejects).topic
+        try:
+            return {ANY_REASON: offsets.end(self._settings, topic)}
+        except KafkaError as error:
+            raise BoardsUnavailable(first_line(error)) from error
+
+
+# Rows of a compacted topic
+
+
+def replace(settings: Settings, topic: str, rows: Mapping[bytes, bytes]) -> None:
+    """Make these the rows of a compacted topic; others end by a null value with REMOVED.
+
+    Raises KafkaError when the broker does not take them.
+    """
+    with closing(kafka.client(KafkaProducer, settings, acks="all")) as producer:
+        values: dict[bytes, bytes | None] = dict.fromkeys(live_rows(settings, topic))
+        values |= rows
+        sent = [
+            producer.send(topic, key=key, value=value, headers=None if value else [(REMOVED, b"")])
+            for key, value in values.items()
+        ]
+        for each in sent:
+            each.get(timeout=30)
+
+
+def live_rows(settings: Settings, topic: str) -> dict[bytes, bytes]:
+    """The value of each key that a compacted topic holds now."""
+    with closing(kafka.client(KafkaConsumer, settings, enable_auto_commit=False)) as consumer:
+        numbers = consumer.partitions_for_topic(topic) or ()
+        partitions = [TopicPartition(topic, number) for number in numbers]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning()
+        ends = consumer.end_offsets(partitions)
+        latest: dict[bytes, bytes | None] = {}
+        while any(consumer.position(each) < ends[each] for each in partitions):
+            for records in consumer.poll(timeout_ms=1000).values():
+                latest.update((record.key, record.value) for record in records)
+    return {key: value for key, value in latest.items() if value is not None}
+
+
+# Folding: the topics as tables of SQLite, ranked by the very SQL of PostgreSQL's views
+
+
+def folded_tables(tables: Iterable[Table]) -> sqlite3.Connection:
+    """An in-memory database with empty tables, in the schemas that they have in PostgreSQL."""
+    db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    db.execute("ATTACH ':memory:' AS flink")
+    db.execute("ATTACH ':memory:' AS moderation")
+    db.create_function("to_timestamp", 1, lambda seconds: seconds, deterministic=True)
+    for table in (*tables, BANS):
+        columns = sql.columns(table).replace("STRING", "TEXT")
+        db.execute(f"CREATE TABLE {table.schema}.{table.name} ({columns})")
+    return db
+
+
+def fold(db: sqlite3.Connection, table: Table, records: Iterable[Record], settings: Settings) -> None:
+    """Apply records of a table's topic in their order; a record that is no row is skipped.
+
+    So is a row with less than the one that is there, where totals only grow: a job repeats itself
+    after a recovery. For the same reason a board of the best decides by itself who falls off, and
+    ignores the job's deletes.
+    """
+    keeps_best = isinstance(table, Board) and table.keeps_best
+    info = db.execute(f"PRAGMA {table.schema}.table_info({table.name})").fetchall()
+    columns, keys = [column[1] for column in info], table.primary_key
+    upsert = _upsert(table, columns)
+    found = " AND ".join(f"{key} = ?" for key in keys)
+    delete = f"DELETE FROM {table.schema}.{table.name} WHERE {found}"
+    periods = set()
+    for key, value, headers in records:
+        if value is None and keeps_best and REMOVED not in dict(headers):
+            continue
+        try:
+            row = json.loads(key if value is None else value)
+            names: Sequence[str] = keys if value is None else columns
+            db.execute(delete if value is None else upsert, [row[each] for each in names])
+            periods.add(row.get(table.period))
+        except (ValueError, TypeError, KeyError, OverflowError, sqlite3.Error) as error:
+            log.warning("A record of %s is no row and was skipped: %r", table.name, error)
+    if isinstance(table, Board) and table.keeps_best:
+        places = ", ".join("?" * len(periods))
+        db.execute(sql.delete_outside_top_n(table, places, settings), list(periods))
+    millis = sql.kept_millis(table, settings)
+    if table.kept and millis:
+        column = table.kept.column
+        newest = f"(SELECT MAX({column}) FROM flink.{table.name})"
+        db.execute(f"DELETE FROM flink.{table.name} WHERE {column} < {newest} - {millis}")
+
+
+def _upsert(table: Table, columns: Sequence[str]) -> str:
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    new, old = (", ".join(f"{row}.{column}" for column in table.grows) for row in ("excluded", table.name))
+    is_newer = f" WHERE ({new}) >= ({old})" if table.grows else ""
+    places = ", ".join("?" * len(columns))
+    insert = f"INSERT INTO {table.schema}.{table.name} VALUES ({places})"
+    return f"{insert} ON CONFLICT DO UPDATE SET {changes}{is_newer}"
+
+
+def ranked(db: sqlite3.Connection, table: Table, settings: Settings) -> Iterator[Row]:
+    """The rows of a folded table, just as the view in PostgreSQL shows them."""
+    cursor = db.execute(sql.rank(table, settings))
+    names = [column[0] for column in cursor.description]
+    for row in cursor:
+        yield from named_rows(names, [row])
+
+
+def ranked_boards(db: sqlite3.Connection, game: Game, settings: Settings) -> Boards:
+    """All boards of a game in folded tables, `board_size` places at most of each."""
+    size = settings.board_size
+    rows = {each.name: list(islice(ranked(db, each, settings), size)) for each in game.listed}
+    return Boards(game, rows)
+
+
+class KafkaFold(Background):
+    """Follows a game's topics while somebody asks; starts over from their beginning after trouble.
+
+    `topics` are the topics by table name, those of the jobs by default.
+    """
+
+    def __init__(self, game: Game, settings: Settings, topics: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"boards of {game.name} from Kafka", 1)
+        self._game, self._settings = game, settings
+        tables = (*game.listed, BANS)
+        self._tables = {(topics or {}).get(each.name, each.topic): each for each in tables}
+        self._heard_at = 0.0
+        self._forget()
+
+    def boards(self) -> Boards:
+        """The boards as of the last poll. Raises BoardsUnavailable."""
+        self.wanted()
+        with self._changed:
+            self._changed.wait_for(lambda: self._db or self._trouble, FOLD_SECONDS)
+            if self._db and time.monotonic() - self._heard_at < SILENT_SECONDS:
+                return ranked_boards(self._db, self._game, self._settings)
+            default = "does not answer" if self._db else "is still sending old records"
+            trouble = self._trouble or default
+        what = f"Kafka at {self._settings.brokers} {trouble}."
+        raise BoardsUnavailable(f"{what} The page comes back by itself; scripts/run_all.sh starts what is down.")
+
+    def count(self, table: Table) -> int | None:
+        """How many rows a table's newest period has, as of the last poll; None before it."""
+        with self._changed:
+            if self._db is None:
+                return None
+            return int(self._db.execute(sql.count(table)).fetchone()[0])
+
+    def _forget(self) -> None:
+        self._db: sqlite3.Connection | None = None  # only while it holds all that the topics hold
+        self._trouble: str | None = None
+
+    def _work(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # whatever a broker that is away makes of it
+            log.info("The fold starts over: %r", error)
+            with self._changed:
+                self._db, self._trouble = None, f"cannot be read: {first_line(error)}"
+                self._changed.notify_all()
+
+    def _follow(self) -> None:
+        # "none": when records go away under the reader, it starts over.
+        with closing(kafka.reader(self._settings, auto_offset_reset="none")) as consumer:
+            db = folded_tables(self._game.listed)
+            missing = set(self._tables) - consumer.topics()
+            if missing:
+                raise LookupError(f"it has no topic {', '.join(sorted(missing))}")
+            partitions = [TopicPartition(topic, 0) for topic in self._tables]
+            consumer.assign(partitions)
+            consumer.seek_to_beginning()
+            # What was there at first makes it whole: later ends run ahead while somebody writes.
+            first_ends = consumer.end_offsets(partitions)
+            self._heard(None)
+            while self._is_wanted():
+                # This raises when the broker is away; poll() would not.
+                ends = consumer.end_offsets(partitions)
+                if any(consumer.position(each) > ends[each] for each in partitions):
+                    raise LookupError("a topic was made anew")
+                self._take(db, consumer.poll(timeout_ms=500, max_records=10_000))
+                is_whole = all(consumer.position(each) >= first_ends[each] for each in partitions)
+                self._heard(db if is_whole else None)
+
+    def _take(self, db: sqlite3.Connection, polled: Mapping[TopicPartition, list[Any]]) -> None:
+        with self._changed:
+            for partition, polled_records in polled.items():
+                records = ((each.key, each.value, each.headers) for each in polled_records)
+                fold(db, self._tables[partition.topic], records, self._settings)
+
+    def _heard(self, db: sqlite3.Connection | None) -> None:
+        with self._changed:
+            self._heard_at, self._db, self._trouble = time.monotonic(), db, None
+            if db:
+                self._changed.notify_all()
+
+
+_starting = Lock()
+_folds: dict[tuple[str, Settings], KafkaFold] = {}
+
+
+def fold_of(game: Game, settings: Settings) -> KafkaFold:
+    """The one fold of a game's boards under these settings."""
+    with _starting:
+        if (game.name, settings) not in _folds:
+            _folds[game.name, settings] = KafkaFold(game, settings)
+        return _folds[game.name, settings]

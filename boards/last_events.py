@@ -1,0 +1,231 @@
+"""What a player has just done: the last events of one key, from the end of the topic."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, deque
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.partitioner.default import murmur2
+
+from boards.background import close_when_idle, is_recent
+from boards.cache import cached
+from boards.snapshot import Boards, Row
+from clients import kafka
+from clients.errors import BoardsUnavailable, first_line
+from games.score import (
+    AHEAD_MILLIS,
+    HIGHEST_SCORE,
+    HOT_STREAKS,
+    LONG_SECONDS,
+    SHORT_SECONDS,
+    STREAK_EVENTS,
+)
+from settings import Settings
+
+SHOWN_EVENTS = 20
+LOOKED_BACK_RECORDS = 5_000  # of a player's partition, at the first look
+FOLLOWED_PLAYERS = 50  # at one time
+
+
+@dataclass(frozen=True)
+class Recent:
+    """A player's last events that count, the latest first, as far as the end of the topic tells.
+
+    `looked_back_to` is the time of the oldest record looked at, None when there was none. The
+    averages are points per event of the 10 s and 60 s before `at`, and `hotness` is short over
+    long. They are None without events, or when the records looked at do not go back so far.
+    """
+
+    at: datetime
+    events: list[Row]
+    looked_back_to: datetime | None
+    records: int
+    short_term_average: float | None = None
+    long_term_average: float | None = None
+    short_term_events: int | None = None
+    long_term_events: int | None = None
+    hotness: float | None = None
+    is_streak: bool = False
+
+
+class Follower:
+    """The last events of one player: read once from some way back, and then only what is new."""
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+        self.asked_at = monotonic()
+        self.events: deque[Row] = deque(maxlen=10_000)
+        self.position: int | None = None
+        self.records = 0
+        self.looked_back_to: datetime | None = None
+        self.has_all = False  # from the partition's first record on
+        self._ids: set[str] = set()
+
+    def partition(self, count: int) -> int:
+        """Where Kafka's own clients put this key."""
+        hashed: int = murmur2(self.user_id.encode())
+        return (hashed & 0x7FFFFFFF) % count
+
+    def take(self, record: Any) -> None:
+        self.records += 1
+        self.looked_back_to = self.looked_back_to or _moment(record.timestamp)
+        if record.key != self.user_id.encode():
+            return
+        event = _event(record)
+        if event and event["user_id"] == self.user_id and event["event_id"] not in self._ids:
+            self._ids |= {event["event_id"]} - {None}
+            self.events.append(event)
+
+    def recent(self, now: datetime) -> Recent:
+        events = sorted(reversed(self.events), key=lambda event: event["event_at"], reverse=True)
+        latest = Recent(now, events[:SHOWN_EVENTS], self.looked_back_to, self.records)
+        seconds_back = (now - self.looked_back_to).total_seconds() if self.looked_back_to else 0
+        if not self.has_all and seconds_back < LONG_SECONDS:
+            return latest
+        short, long = (
+            [each["score"] for each in events if (now - each["event_at"]).total_seconds() <= seconds]
+            for seconds in (SHORT_SECONDS, LONG_SECONDS)
+        )
+        short_average, long_average = (sum(each) / len(each) if each else None for each in (short, long))
+        return replace(
+            latest,
+            short_term_average=short_average,
+            long_term_average=long_average,
+            short_term_events=len(short),
+            long_term_events=len(long),
+            hotness=short_average / long_average if short and long_average else None,
+            is_streak=len(short) >= STREAK_EVENTS and bool(long_average),
+        )
+
+
+class LastEvents:
+    """Reads the end of a player's partition while somebody looks at the player."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._changing = Lock()
+        self._consumer: KafkaConsumer | None = None
+        self._followers: OrderedDict[str, Follower] = OrderedDict()
+
+    def recent(self, user_id: str) -> Recent:
+        """Raises BoardsUnavailable when the broker does not answer."""
+        with self._changing:
+            try:
+                return self._read(user_id)
+            except (KafkaError, OSError, AssertionError, ValueError) as error:
+                self._close()
+                what = f"Kafka at {self._settings.brokers} cannot be read: {first_line(error)}."
+                raise BoardsUnavailable(f"{what} scripts/run_all.sh starts what is down.") from error
+
+    def _read(self, user_id: str) -> Recent:
+        consumer = self._opened()
+        count = len(consumer.partitions_for_topic(self._settings.topic) or ())
+        follower = self._followers.setdefault(user_id, Follower(user_id))
+        self._followers.move_to_end(user_id)
+        follower.asked_at = monotonic()
+        while len(self._followers) > FOLLOWED_PLAYERS:
+            self._followers.popitem(last=False)
+        if count:
+            partition = TopicPartition(self._settings.topic, follower.partition(count))
+            follower = self._caught_up(consumer, follower, partition)
+        return follower.recent(datetime.now(UTC))
+
+    def _caught_up(self, consumer: KafkaConsumer, follower: Follower, partition: TopicPartition) -> Follower:
+        begin, end = (ask([partition])[partition] for ask in (consumer.beginning_offsets, consumer.end_offsets))
+        start = max(begin, end - LOOKED_BACK_RECORDS)
+        if follower.position is None or not start <= follower.position <= end:
+            follower = self._followers[follower.user_id] = Follower(follower.user_id)
+            follower.position, follower.has_all = start, start == begin
+        consumer.assign([partition])
+        consumer.seek(partition, follower.position)
+        waited_until = monotonic() + kafka.ANSWER_SECONDS
+        while follower.position < end:
+            if monotonic() > waited_until:
+                raise ValueError(f"partition {partition.partition} answers too slowly")
+            for record in consumer.poll(timeout_ms=500, max_records=LOOKED_BACK_RECORDS).get(partition, ()):
+                follower.take(record)
+            follower.position = consumer.position(partition)
+        return follower
+
+    def _opened(self) -> KafkaConsumer:
+        if self._consumer is None:
+            self._consumer = kafka.reader(self._settings)
+            close_when_idle(self._is_in_use)
+        return self._consumer
+
+    def _is_in_use(self) -> bool:
+        with self._changing:
+            for user_id in [each.user_id for each in self._followers.values() if not is_recent(each.asked_at)]:
+                del self._followers[user_id]
+            if not self._followers:
+                self._close()
+            return bool(self._followers)
+
+    def _close(self) -> None:
+        if self._consumer:
+            self._consumer.close()
+        self._consumer = None
+        self._followers.clear()
+
+
+_last_events: dict[Settings, LastEvents] = {}
+
+
+@cached
+def recent(user_id: str, settings: Settings) -> Recent:
+    """What the player of this id has done last, in either sink mode. Raises BoardsUnavailable."""
+    return _last_events.setdefault(settings, LastEvents(settings)).recent(user_id)
+
+
+def form(user_id: str, recent: Recent | None, boards: Boards | None) -> Row:
+    """A player's averages, their numbers of events, hotness, and the moment that they are of.
+
+    They come from the board of hot streaks for a player who is on it, else from the end of the
+    topic. What is unknown is None.
+    """
+    names = (
+        "short_term_average",
+        "long_term_average",
+        "short_term_events",
+        "long_term_events",
+        "hotness",
+    )
+    rows = boards.rows[HOT_STREAKS.name] if boards else []
+    streak = next((row for row in rows if row["user_id"] == user_id), None)
+    if streak:
+        return {name: streak[name] for name in (*names, "window_end")} | {"rank_number": streak["rank_number"]}
+    known = {name: getattr(recent, name, None) for name in names}
+    return known | {"window_end": recent.at if recent else None, "rank_number": None}
+
+
+def _event(record: Any) -> Row | None:
+    """A record's event as the boards count it; None when it is plain that they reject it."""
+    try:
+        fields = json.loads(record.value)
+        score, millis = (float(fields[name]) for name in ("score", "event_time_millis"))
+        is_counted = score == int(score) and 0 <= score <= HIGHEST_SCORE and millis <= record.timestamp + AHEAD_MILLIS
+        if not is_counted or any(isinstance(fields[name], dict | list) for name in ("user_id", "team_id", "team_name")):
+            return None
+        event_id = fields.get("event_id")
+        return {
+            "event_id": event_id if isinstance(event_id, str) and event_id else None,
+            "user_id": str(fields["user_id"]),
+            "team_id": str(fields["team_id"]),
+            "team_name": str(fields["team_name"]) or str(fields["team_id"]),
+            "score": int(score),
+            "event_at": _moment(min(millis, record.timestamp)),
+            "recorded_at": _moment(record.timestamp),
+        }
+    except (ValueError, TypeError, KeyError, OverflowError, OSError):
+        return None
+
+
+def _moment(millis: float) -> datetime:
+    return datetime.fromtimestamp(millis / 1000, UTC)

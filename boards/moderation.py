@@ -1,0 +1,128 @@
+"""Bans and unbans players and teams: python -m boards.moderation ban player USR-42 --reason "…".
+
+Bans belong to the views, not to the jobs: totals stay true underneath, and nothing restarts.
+The database keeps every decision; the topic `bans` tells readers of the boards in Kafka.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from typing import Any
+
+import psycopg2
+from kafka.errors import KafkaError
+from rich.console import Console
+from rich.table import Table
+
+from boards.kafka import BANS, replace
+from clients import postgres
+from settings import Settings, settings
+
+KINDS = ("player", "team")
+
+
+class ModerationError(Exception):
+    """The decision cannot be made or told; the message says why and what to do."""
+
+
+def decide(settings: Settings, decision: str, kind: str, banned_id: str, reason: str, author: str) -> None:
+    """Record a "ban" or "unban" of a "player" or "team" and show it on the boards of both sinks.
+
+    Raises ModerationError when there is nothing to unban, or when the decision is recorded but
+    Kafka did not take it.
+    """
+    with postgres.connect(postgres.moderator_dsn(settings)) as db, db.cursor() as cursor:
+        cursor.execute("SELECT FROM moderation.bans WHERE (kind, banned_id) = (%s, %s)", [kind, banned_id])
+        if decision == "unban" and not cursor.rowcount:
+            raise ModerationError(f"{kind} {banned_id} is not banned; python -m boards.moderation list shows who is")
+        cursor.execute(
+            "INSERT INTO moderation.decisions (decision, kind, banned_id, reason, author) VALUES (%s, %s, %s, %s, %s)",
+            [decision, kind, banned_id, reason, author],
+        )
+    try:
+        publish(settings)
+    except KafkaError as error:
+        raise ModerationError(
+            f"the {decision} holds in PostgreSQL, but Kafka did not take it ({error}): "
+            "scripts/run_all.sh tells it again, and so does the next decision"
+        ) from error
+
+
+def publish(settings: Settings) -> None:
+    """Make the topic `bans` what the database says. Raises KafkaError when it is not taken."""
+    rows = {}
+    for kind, banned_id, reason, author, banned_at in _query(settings, "SELECT * FROM moderation.bans"):
+        key = {"kind": kind, "banned_id": banned_id}
+        value = key | {
+            "reason": reason,
+            "author": author,
+            "banned_at": int(banned_at.timestamp() * 1000),
+        }
+        rows[json.dumps(key).encode()] = json.dumps(value).encode()
+    replace(settings, BANS.topic, rows)
+
+
+def history(settings: Settings) -> list[tuple[Any, ...]]:
+    """Every decision: (decided_at, decision, kind, banned_id, reason, author), the latest first."""
+    columns = "decided_at, decision, kind, banned_id, reason, author"
+    return _query(settings, f"SELECT {columns} FROM moderation.decisions ORDER BY decision_number DESC")
+
+
+def bans(settings: Settings) -> list[tuple[Any, ...]]:
+    """What holds now: (banned_at, kind, banned_id, reason, author), the latest first."""
+    columns = "banned_at, kind, banned_id, reason, author"
+    return _query(settings, f"SELECT {columns} FROM moderation.bans ORDER BY banned_at DESC")
+
+
+def _query(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
+    with postgres.connect(postgres.moderator_dsn(settings)) as db, db.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m boards.moderation", description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, help in (("ban", "take off the boards"), ("unban", "bring back, with all points")):
+        decision = verbs.add_parser(verb, help=help)
+        decision.add_argument("kind", choices=KINDS)
+        decision.add_argument("id", help="user_id or team_id, up to 128 characters")
+        decision.add_argument("--reason", required=True)
+        decision.add_argument("--by", metavar="AUTHOR", default=getpass.getuser(), help="default: %(default)s")
+    listing = verbs.add_parser("list", help="who is banned, since when, why and by whom")
+    listing.add_argument("--history", action="store_true", help="every decision that was made")
+    options = parser.parse_args(arguments)
+    if options.verb != "list" and not all(map(str.strip, (options.id, options.reason, options.by))):
+        parser.error("the id, the reason and the author must not be blank")
+    return options
+
+
+def _show(rows: list[tuple[Any, ...]], *titles: str) -> None:
+    table = Table(*titles, box=None)
+    for moment, *texts in rows:
+        table.add_row(f"{moment:%Y-%m-%d %H:%M:%S %Z}", *texts)
+    Console(markup=False).print(table if rows else "Nobody.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when it is done, 1 with a message when it could not be, 2 for wrong usage."""
+    options = _parse(arguments)
+    try:
+        if options.verb != "list":
+            decide(settings, options.verb, options.kind, options.id, options.reason, options.by)
+            print(f"{options.kind} {options.id}: {options.verb}ned")
+        elif options.history:
+            _show(history(settings), "when", "what", "kind", "id", "reason", "author")
+        else:
+            _show(bans(settings), "since", "kind", "id", "reason", "author")
+    except (ModerationError, psycopg2.Error) as error:
+        print(f"Could not {options.verb}: {str(error).strip()}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Where boards go: PostgreSQL or Kafka, each as one object that all others ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Protocol
+
+from boards.snapshot import Boards, Row
+from games.board import Game, Table
+from settings import Settings
+
+
+class RejectCounter(Protocol):
+    """Counts a game's rejected messages by reason, as time goes by."""
+
+    def count(self, ends: dict[int, int]) -> dict[str, float]:
+        """The counts so far; `ends` are the ends of the topic's partitions."""
+
+
+class Sink(Protocol):
+    """Defines, creates, empties and reads the tables of games in one kind of store."""
+
+    name: str
+    title: str
+    can_look_up: bool  # holds a row for everybody
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether it exists under these settings, whether jobs write to it now or not."""
+
+    def tables(self, tables: Iterable[Table]) -> list[Table]:
+        """Those of these tables that it holds."""
+
+    def define(self, table: Table) -> str:
+        """The statement by which a Flink job knows the table as a sink."""
+
+    def create(self, games: Sequence[Game]) -> None:
+        """Create what is not there yet, and bring the rest up to date."""
+
+    def clear(self, tables: Iterable[Table], since: int = 0) -> None:
+        """Remove the rows of tables, but for archived ones older than `since` (epoch millis)."""
+
+    def read(self, game: Game) -> Boards:
+        """All boards of a game at one moment. Raises BoardsUnavailable."""
+
+    def count(self, table: Table) -> int | None:
+        """How many rows a table's newest period has; None when that is unknown."""
+
+    def rejects(self, game: Game, limit: int) -> list[Row]:
+        """A game's last rejected messages, the newest first. Raises BoardsUnavailable."""
+
+    def reject_counter(self, game: Game) -> RejectCounter:
+        """What counts the game's rejected messages from now on."""
+
+
+@cache
+def sinks(settings: Settings) -> tuple[Sink, ...]:
+    """All sinks."""
+    from boards.kafka import KafkaSink
+    from boards.postgres import PostgresSink
+
+    return PostgresSink(settings), KafkaSink(settings)
+
+
+NAMES = tuple(sink.name for sink in sinks(Settings()))
+
+
+def sink(name: str, settings: Settings) -> Sink:
+    """The sink of this name. Raises KeyError when there is none."""
+    return {each.name: each for each in sinks(settings)}[name]

@@ -1,0 +1,74 @@
+"""All boards of a game at one moment, whichever sink they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from games.board import Board, Game
+
+Row = dict[str, Any]
+
+# The watermark's 5 s, a window's slide, a checkpoint's hiccup; older data means trouble. The alert
+# BoardStale in compose/monitoring/alerts.yml has the same number.
+STALE_SECONDS = 30
+TIME_ENDINGS = ("_at", "_start", "_end")  # of columns that are times
+
+
+@dataclass(frozen=True)
+class Boards:
+    """The rows of each board in rank order, and of its counts of late events, by table name.
+
+    Each row has the columns of its view; times are aware, in UTC.
+    """
+
+    game: Game
+    rows: dict[str, list[Row]]
+
+    def newest(self, board: Board) -> datetime | None:
+        """The time of a board's newest row; None without rows, or when they carry no time."""
+        if board.newest is None:
+            return None
+        return max((row[board.newest] for row in self.rows[board.name]), default=None)
+
+    def period_start(self, board: Board) -> datetime | None:
+        """The start of the season or hour that a board shows; None without one."""
+        if board.period is None:
+            return None
+        return max((row[board.period] for row in self.rows[board.name]), default=None)
+
+    @property
+    def season_start(self) -> datetime | None:
+        """The start of the newest season on any board; None when there is none."""
+        seasonal = (board for board in self.game.boards if board.period == "season_start")
+        return max(filter(None, map(self.period_start, seasonal)), default=None)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The time of the newest data on any board; None when there is none."""
+        return max(filter(None, map(self.newest, self.game.boards)), default=None)
+
+    def late_events(self, board: Board) -> int | None:
+        """How many events of the newest season came too late for a board; None if uncounted."""
+        if board.late_events is None:
+            return None
+        rows = self.rows[board.late_events]
+        return int(rows[0]["events"]) if rows else 0
+
+
+def named_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
+    """Rows by column, with times in UTC."""
+    return [
+        {name: _utc(value) if name.endswith(TIME_ENDINGS) else value for name, value in zip(names, row, strict=True)}
+        for row in rows
+    ]
+
+
+def _utc(value: datetime | float | None) -> datetime | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return datetime.fromtimestamp(value, UTC)

@@ -1,0 +1,210 @@
+"""What every page looks like: texts, numbers, tables, small charts, the style sheet.
+
+What others wrote stays text. Tables are plain HTML: no canvas, no chart library, columns of fixed
+width, and readable without seeing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from math import ceil
+from pathlib import Path
+from urllib.parse import urlencode
+
+import streamlit as st
+
+STYLE = Path(__file__).with_name("style.css")
+CUT_LENGTH, WHOLE_LENGTH = 48, 200  # of a name on a board, and at the head of its own page
+SPARK_HEIGHT, SPARK_POINTS = 20, 60  # of a small chart, in its own units
+MISSING = "N/A"
+MARK = ' class="marked" aria-current="true"'
+JOINER = "\u200d"  # what makes one picture of several emoji
+
+
+def show(html: str) -> None:
+    """Show HTML whose texts have gone through `text`."""
+    st.markdown(html, unsafe_allow_html=True)
+
+
+def line(value: object) -> str:
+    """What others wrote as one line of characters that can be seen."""
+    characters = str(value or "")
+    visible = (each if each.isprintable() or each == JOINER else " " for each in characters)
+    return "".join(visible).strip()
+
+
+def text(value: object, length: int = CUT_LENGTH) -> str:
+    """What others wrote as HTML on one line of at most `length` characters; N/A for nothing.
+
+    Only letters, digits and blanks of ASCII stand for themselves: it is neither HTML nor Markdown.
+    """
+    whole = line(value)
+    if not whole:
+        return f'<span class="missing">{MISSING}</span>'
+    cut = whole if len(whole) <= length else whole[: length - 1] + "…"
+    return f"<bdi>{''.join(map(_plain, cut))}</bdi>"
+
+
+def _plain(character: str) -> str:
+    is_harmless = (character.isascii() and character.isalnum()) or character == " "
+    return character if is_harmless else f"&#{ord(character)};"
+
+
+def link(page: str, found_by: str, name: str | None) -> str:
+    """A name that leads to the page about its owner; the id where there is no name.
+
+    Without a page it is the name alone.
+    """
+    label = text(line(name) or found_by)
+    if not page:
+        return label
+    return f'<a href="{page}?{urlencode({page: found_by})}" target="_self">{label}</a>'
+
+
+def title(name: str | None, known_by: str) -> str:
+    """The heading of a page about one player or team: the name, or the id without one, and the id.
+
+    Both are shown whole.
+    """
+    ids = f"<small>{text(known_by, WHOLE_LENGTH)}</small>"
+    return f"<h2>{text(name or known_by, WHOLE_LENGTH)} {ids}</h2>"
+
+
+def number(value: float | None, form: Callable[[float], str] = "{:,}".format) -> str:
+    """A number with thousands separators, or in another form; N/A for None."""
+    return text(None) if value is None else form(value)
+
+
+def moment(value: datetime | None) -> str:
+    """A time of today in UTC, or with its date; N/A for None."""
+    if value is None:
+        return text(None)
+    is_today = value.date() == datetime.now(UTC).date()
+    return f"{value.astimezone(UTC):{'%H:%M:%S' if is_today else '%d %b %Y, %H:%M:%S'}}"
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 5 s, 2 h 10 min, 4 d 3 h."""
+    whole = max(0, int(seconds))
+    units = (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1))
+    for unit, size, lower, lower_size in units:
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // lower_size} {lower}"
+    return f"{whole} s"
+
+
+def bar(part: float) -> str:
+    """A bar behind a name, as long as this part of the longest."""
+    return f'<span class="bar" style="width: {100 * part:.1f}%"></span>'
+
+
+def spark(values: Sequence[float], what: str, points: int = SPARK_POINTS) -> str:
+    """A line through the last values, equally far apart, the newest at the right.
+
+    Nothing for one value alone.
+    """
+    last = values[-points:]
+    if len(last) < 2:
+        return ""
+    low, high = min(last), max(last)
+    span = (high - low) or 1
+    places = " ".join(
+        f"{x},{round((high - value) / span * SPARK_HEIGHT)}" for x, value in enumerate(last)
+    )
+    return (
+        f'<svg class="spark" viewBox="0 0 {len(last) - 1} {SPARK_HEIGHT}" '
+        f'preserveAspectRatio="none" role="img" aria-label="{what}, {_description(last)}">'
+        f'<polyline points="{places}"></polyline></svg>'
+    )
+
+
+def _description(values: Sequence[float]) -> str:
+    return f"between {abs(min(values, key=abs)):,.4g} and {abs(max(values, key=abs)):,.4g}"
+
+
+def table(
+    caption: str,
+    heads: Mapping[str, str],
+    rows: Iterable[Sequence[str]],
+    kind: str = "",
+    empty: str = "Nothing here yet",
+    marked: int | None = None,
+) -> str:
+    """A table whose rows are cells in HTML; one of the rows may be marked.
+
+    `heads` are the heads with the class of their column: "n" for numbers, "name" for whom the row
+    is about. The caption is for those who do not see the heading above it.
+    """
+    head = "".join(f'<th scope="col" class="{css}">{title}</th>' for title, css in heads.items())
+    styles = list(heads.values())
+    body = "".join(
+        f"<tr{MARK if place == marked else ''}>{''.join(map(_cell, styles, cells))}</tr>"
+        for place, cells in enumerate(rows)
+    )
+    body = body or f'<tr><td class="empty" colspan="{len(heads)}">{empty}</td></tr>'
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">'
+        f'<table class="board {kind}"><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(css: str, content: str) -> str:
+    if "name" in css:
+        return f'<th scope="row" class="{css}">{content}</th>'
+    return f'<td class="{css}">{content}</td>'
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """A line of figures, each under its name."""
+    listed = (f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs.items())
+    return f'<dl class="facts">{"".join(listed)}</dl>'
+
+
+def notice(html: str, css: str = "bad") -> None:
+    """Say what is wrong and what to do."""
+    show(f'<div class="notice {css}" role="alert"><p>{html}</p></div>')
+
+
+def badge(word: str, css: str) -> str:
+    """A state in one word and a colour."""
+    return f'<span class="badge {css}" role="status">{word}</span>'
+
+
+def is_wall() -> bool:
+    """Whether the page hangs on a wall: no controls, big type."""
+    return st.query_params.get("view") == "wall"
+
+
+MANY_BOARDS = 5  # so many stand three side by side where there is room
+
+
+# Sizes of a wall in rem: the width of a board where two or three stand side by side, the heights
+# of what is above the boards, of a board, and of its ten places.
+TWO_WIDTH, THREE_WIDTH = 49, 39
+TOP_HEIGHT, BOARD_HEIGHT, PLACES_HEIGHT = 5.3, 24.5, 18
+
+
+def wall(boards: int) -> str:
+    """The style of a wall: ten places of so many boards fill the screen, whatever its size."""
+    if boards >= MANY_BOARDS:
+        columns, width = 3, 3 * THREE_WIDTH
+    else:
+        columns = min(boards, 2)
+        width = columns * TWO_WIDTH
+    lines = ceil(boards / columns)
+    height = TOP_HEIGHT + lines * BOARD_HEIGHT
+    size = f"min({100 / width:.3f}vw, {100 / height:.3f}vh)"
+    others = height - lines * PLACES_HEIGHT
+    place = f"calc((100vh - {others}rem) / {10 * lines})"
+    return f"""<style>
+    html {{ font-size: clamp(10px, {size}, 80px) !important; }}
+    .stHeader, .st-key-controls {{ display: none !important; }}
+    .stMainBlockContainer {{ padding: 1rem 1.5rem 0; max-width: none; }}
+    .facts {{ font-size: 1.35rem; }}
+    @media (min-width: 1101px) {{
+        .many .panel {{ grid-column: span var(--of-three); }}
+        .ranks:not(.long) tbody tr > * {{ height: max(1.8rem, {place}) !important; }}
+    }}
+</style>"""

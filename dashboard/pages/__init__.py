@@ -1,0 +1,18 @@
+"""The pages, a module each, and the main script that Streamlit runs, `app.py`.
+
+The main script lies in here on purpose: Streamlit serves a folder `pages` beside it by itself,
+unasked. Beside `dashboard/pages/app.py` there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Page(NamedTuple):
+    """A function that shows a page, the page's title, and its path below the root."""
+
+    show: Callable[[], None]
+    title: str
+    path: str

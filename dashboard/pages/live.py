@@ -1,0 +1,302 @@
+"""The boards of a game, live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from boards import sinks
+from boards.sinks import Sink
+from boards.snapshot import STALE_SECONDS, Boards, Row
+from dashboard import health, html, refresh
+from dashboard.choices import choose_game
+from dashboard.html import duration, line, text
+from dashboard.refresh import Refreshed
+from games import chosen
+from games.board import Board, Entity, Game
+from settings import Settings, settings
+
+PLACES = (10, 25, 50, 100)
+INTERVALS = (1, 2, 5, 10)  # seconds
+GAIN_SAMPLES = 30 // refresh.TREND_SECONDS
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What to show, all of it in the page's address; no sink means the one in use."""
+
+    game: Game
+    sink: str | None
+    top: int
+    group: str | None
+    seconds: int
+    is_paused: bool
+
+
+def page() -> None:
+    html.show('<h1 class="unseen">Live leaderboards</h1>')
+    choices = _choices()
+    interval = None if choices.is_paused else choices.seconds
+    st.fragment(_boards, run_every=interval)(choices)
+
+
+def places(settings: Settings) -> list[int]:
+    """How many places of each board one may ask for."""
+    size = settings.board_size
+    return sorted({size, *(each for each in PLACES if each < size)})
+
+
+def _choices() -> Choices:
+    """The controls, which stand in the address; on a wall nobody sees them, but that counts."""
+    controls = st.container(
+        key="controls",
+        horizontal=True,
+        vertical_alignment="bottom",
+        horizontal_alignment="right",
+    )
+    with controls:
+        game = choose_game(settings)
+        sizes = places(settings)
+        top = st.segmented_control(
+            "Places", sizes, default=sizes[0], required=True, key="top", bind="query-params"
+        )
+        group = _choose_group(game)
+        with st.popover("More"):
+            sink = st.selectbox(
+                "Read the boards from",
+                sinks.NAMES,
+                index=None,
+                placeholder="where the jobs write",
+                key="sink",
+                bind="query-params",
+            )
+            seconds = st.segmented_control(
+                "Seconds between refreshes",
+                INTERVALS,
+                default=INTERVALS[0],
+                required=True,
+                key="every",
+                bind="query-params",
+            )
+            wall = f'<a href="{_wall_address(game)}" target="_self">Wall view</a>'
+            html.show(f"<p>{wall}: big type, no controls</p>")
+        is_paused = st.toggle("Pause", key="paused", bind="query-params")
+    return Choices(game, sink, top, group, seconds, is_paused)
+
+
+def _wall_address(game: Game) -> str:
+    is_alone = len(chosen(settings)) == 1
+    return "?view=wall" if is_alone else f"?view=wall&amp;game={game.name}"
+
+
+def _choose_group(game: Game) -> str | None:
+    groups = _groups(game)
+    if groups is None:
+        return None
+    chosen_name: str | None = st.selectbox(
+        groups.title,
+        _names(game, groups),
+        index=None,
+        placeholder="all",
+        accept_new_options=True,
+        key=groups.title.lower(),
+        bind="query-params",
+        width=170,
+    )
+    return chosen_name
+
+
+def _groups(game: Game) -> Entity | None:
+    """Those who stand beside others on the boards and have a board of their own, such as teams."""
+    beside = {board.entity.beside for board in game.boards}
+    entities = (board.entity for board in game.boards)
+    return next((entity for entity in entities if entity.name_column in beside), None)
+
+
+def _names(game: Game, groups: Entity) -> list[str]:
+    boards = refresh.refreshed(game, health.sink_in_use(settings), settings).boards
+    if boards is None:
+        return []
+    own = (board for board in game.boards if board.entity == groups)
+    rows = (row for board in own for row in boards.rows[board.name])
+    return sorted({line(row[groups.name_column]) for row in rows})
+
+
+def _boards(choices: Choices) -> None:
+    """Everything that changes by the second: the state, notices and the boards."""
+    game, in_use = choices.game, health.sink_in_use(settings)
+    sink = sinks.sink(choices.sink, settings) if choices.sink else in_use
+    latest = _latest(game, sink, choices.is_paused)
+    _header(game, sink, latest, choices.is_paused)
+    if latest.boards is None:
+        return
+    # One element rather than a tree of columns: each costs the server time for each viewer, every
+    # second.
+    panels = "".join(_panel(board, latest, choices) for board in game.boards)
+    css = "boards many" if len(game.boards) >= html.MANY_BOARDS else "boards"
+    html.show(f'<div class="{css}">{panels}</div>')
+
+
+def _latest(game: Game, sink: Sink, is_paused: bool) -> Refreshed:
+    """What there is to show; what was shown last when paused."""
+    part, kept = (game.name, sink.name), st.session_state.get("kept")
+    if not (is_paused and kept and kept[0] == part):
+        kept = part, refresh.refreshed(game, sink, settings)
+        st.session_state["kept"] = kept
+    latest: Refreshed = kept[1]
+    return latest
+
+
+# The state
+
+
+def _header(game: Game, sink: Sink, latest: Refreshed, is_paused: bool) -> None:
+    as_of = latest.boards.as_of if latest.boards else None
+    age = (datetime.now(UTC) - as_of).total_seconds() if as_of else 0
+    is_old = age > STALE_SECONDS
+    figures = {"State": html.badge(*_state(latest, is_old, is_paused))}
+    if as_of:
+        css = "bad" if is_old else ""
+        figures |= {
+            "As of": f"{html.moment(as_of)} UTC",
+            "Age": f'<span class="{css}">{duration(age)}</span>',
+        }
+    counts = latest.counts
+    figures["Events/s"] = html.number(counts.events_per_second, "{:,.0f}".format)
+    figures |= {title: html.number(counts.rows.get(title)) for title in game.counts}
+    figures |= {"Season": _season(latest.boards), "From": sink.title}
+    html.show(html.facts(figures))
+    if latest.trouble:
+        kept = " The boards below are the last that were read." if as_of else ""
+        html.notice(f"{text(latest.trouble, 400)}{kept}")
+    elif is_old and not is_paused:
+        still = f"The boards stand still: the newest score is {duration(age)} old."
+        html.notice(f"{still} {_why(game, sink)}")
+    elif not as_of:
+        empty = "No scores yet: the boards fill a few seconds after the first score arrives."
+        html.notice(f"{empty} {_why(game, sink)}", "wait")
+
+
+def _state(latest: Refreshed, is_old: bool, is_paused: bool) -> tuple[str, str]:
+    """The state in a word, and its style."""
+    if is_paused:
+        return "PAUSED", "quiet"
+    if latest.boards is None:
+        return "UNAVAILABLE", "stale"
+    if is_old or (latest.trouble and latest.boards.as_of):
+        return "STALE", "stale"
+    if not latest.boards.as_of:
+        return "EMPTY", "quiet"
+    return "LIVE", "good"
+
+
+def _why(game: Game, sink: Sink) -> str:
+    """Why no new data comes, by what the services say."""
+    services = health.watch(settings).latest()
+    if services is None:
+        return "The services are being asked why."
+    using = services.status.sink
+    if using and using != sink.name:
+        title = sinks.sink(using, settings).title
+        return (
+            f"The jobs write to {title}: read from there, "
+            "or move them with python -m jobs --switch."
+        )
+    reasons = services.reasons(game.topic(settings))
+    if not reasons:
+        return "All services run, and records come in: a job may be catching up."
+    return "; ".join(text(each, 400) for each in reasons[:3]) + ". See the page Pipeline."
+
+
+def _season(boards: Boards | None) -> str:
+    if settings.season == "all":
+        return "all time"
+    start = boards.season_start if boards else None
+    form = "%d %b, %H:%M" if settings.season == "hour" else "%d %b"
+    return f"{settings.season} of {start:{form}}" if start else text(None)
+
+
+# One board
+
+
+def _panel(board: Board, latest: Refreshed, choices: Choices) -> str:
+    """The HTML of a board, drawn once for all who look at the same part of it."""
+    part = board.name, choices.group, choices.top
+    if part not in latest.drawn:
+        latest.drawn[part] = _draw(board, latest, choices)
+    return latest.drawn[part]
+
+
+def _draw(board: Board, latest: Refreshed, choices: Choices) -> str:
+    assert latest.boards
+    rows = _chosen_rows(board, latest.boards, choices)
+    heads = {
+        "#": "rank",
+        '<span class="unseen">moved in a minute</span>': "move",
+        board.entity.title: "name",
+        "Trend": "trend",
+        board.label: "value",
+    }
+    longest = max((row[board.value] for row in rows), default=0)
+    nobody = f"Nobody of {text(choices.group)} is here"
+    table = html.table(
+        board.title,
+        heads,
+        [_row(board, row, latest, longest) for row in rows],
+        kind="ranks" if choices.top == places(settings)[0] else "ranks long",
+        empty=nobody if choices.group else "Nothing here yet",
+    )
+    notes = f"{board.question}{_notes(board, latest.boards)}"
+    heading = f"<h2>{board.title} <small>{notes}</small></h2>"
+    return f'<section class="panel {board.accent} {board.name}">{heading}{table}</section>'
+
+
+def _chosen_rows(board: Board, boards: Boards, choices: Choices) -> list[Row]:
+    rows, groups = boards.rows[board.name], _groups(choices.game)
+    if groups and choices.group:
+        rows = [row for row in rows if line(row.get(groups.name_column)) == choices.group]
+    return rows[: choices.top]
+
+
+def _row(board: Board, row: Row, latest: Refreshed, longest: float) -> list[str]:
+    entity, found_by = board.entity, row[board.found_by]
+    who = html.link(entity.page, row[entity.id_column], row[entity.name_column])
+    if entity.beside:
+        who += f' <span class="beside">{text(row[entity.beside])}</span>'
+    return [
+        str(row["rank_number"]),
+        _move(latest.movement(board, found_by)),
+        html.bar(max(0, row[board.value]) / longest if longest > 0 else 0) + who,
+        html.spark(_trend(board, latest.trend(board, found_by)), "trend of five minutes"),
+        board.show(row[board.value]),
+    ]
+
+
+def _move(moved: int | str | None) -> str:
+    if isinstance(moved, str):
+        return '<span class="new">new</span>'
+    if not moved:
+        return ""
+    sign, css, word = ("▲", "good", "up") if moved > 0 else ("▼", "bad", "down")
+    arrow = f'<span aria-hidden="true">{sign}</span><span class="unseen">{word} </span>'
+    return f'<span class="{css}">{arrow}{abs(moved)}</span>'
+
+
+def _trend(board: Board, values: list[float]) -> list[float]:
+    """What the trend shows: of a total, which only rises, what it gained in half a minute."""
+    if not board.is_total:
+        return values
+    return [now - before for before, now in zip(values, values[GAIN_SAMPLES:], strict=False)]
+
+
+def _notes(board: Board, boards: Boards) -> str:
+    """What else is to be said of a board: that it lags behind, or left something out."""
+    newest, late = boards.newest(board), boards.late_events(board)
+    lag = (boards.as_of - newest).total_seconds() if boards.as_of and newest else 0
+    notes = f" · {late:,} events of the season came too late" if late else ""
+    if lag > STALE_SECONDS:
+        behind = f"{duration(lag)} behind the other boards"
+        notes += f' · <span class="bad">{behind}</span>'
+    return notes

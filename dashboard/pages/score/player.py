@@ -1,0 +1,203 @@
+"""How is this player doing?"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import streamlit as st
+
+from boards import last_events, lookups, sinks
+from boards.last_events import Recent
+from boards.lookups import Player
+from boards.sinks import Sink
+from boards.snapshot import Boards, Row
+from clients.errors import BoardsUnavailable
+from dashboard import health, html, refresh
+from dashboard.html import duration, moment, number, text
+from games.score import (
+    GAME,
+    HOT_STREAKS,
+    LONG_SECONDS,
+    NAME_LENGTH,
+    SHORT_SECONDS,
+    TOP_PLAYERS,
+    percent,
+)
+from settings import settings
+
+REFRESH_SECONDS = 2
+NEIGHBOURS = 3
+
+
+def page() -> None:
+    html.show("<h1>Player</h1>")
+    sink = health.sink_in_use(settings)
+    if not sink.can_look_up:
+        html.notice(_only_the_best(sink), "wait")
+    words = st.text_input(
+        "Search",
+        placeholder="id or name, or a part of it",
+        key="search",
+        bind="query-params",
+        max_chars=NAME_LENGTH,
+        disabled=not sink.can_look_up,
+        width=420,
+    )
+    chosen = st.query_params.get("player")
+    if words and sink.can_look_up:
+        chosen = _found(words) or chosen
+    if chosen:
+        st.fragment(_player, run_every=REFRESH_SECONDS)(chosen, sink)
+
+
+def _only_the_best(sink: Sink) -> str:
+    able = " or ".join(each.title for each in sinks.sinks(settings) if each.can_look_up)
+    return (
+        f"The jobs write to {sink.title}, which holds the best only: nobody can be searched there, "
+        "and the rank of the others, their neighbours, shares and bans are unknown. With the "
+        f"boards in {able} they are shown."
+    )
+
+
+def _found(words: str) -> str | None:
+    """List who is found, and choose one who is alone."""
+    try:
+        rows = lookups.find(words, settings)
+    except BoardsUnavailable as error:
+        html.notice(text(error, 400))
+        return None
+    if len(rows) == 1:
+        found: str = rows[0]["user_id"]
+        return found
+    banned = ' <span class="bad">banned</span>'
+    listed = [
+        [
+            html.link("player", row["user_id"], row["user_name"]),
+            text(row["user_id"]) + (banned if row["is_banned"] else ""),
+            html.link("team", row["team_id"], row["team_name"]),
+            number(row["total_score"]),
+        ]
+        for row in rows
+    ]
+    heads = {"Name": "name", "Id": "", "Team": "", "Points": "n"}
+    nobody = f"Nobody's id or name has {text(words)} in it"
+    html.show(html.table("Found", heads, listed, "long", empty=nobody))
+    return None
+
+
+def _player(user_id: str, sink: Sink) -> None:
+    boards = refresh.refreshed(GAME, sink, settings).boards
+    try:
+        can_look_up = sink.can_look_up
+        player = lookups.player(user_id, settings) if can_look_up else of_boards(user_id, boards)
+    except BoardsUnavailable as error:
+        html.notice(text(error, 400))
+        return
+    if player is None:
+        where = "has scored in this season" if can_look_up else "is on the board of the best"
+        html.notice(f"Nobody with the id {text(user_id, NAME_LENGTH)} {where}.", "wait")
+    else:
+        _standing(player)
+    recent, trouble = _recent(user_id)
+    _form(last_events.form(user_id, recent, boards))
+    neighbours, events = st.columns(2)
+    with neighbours:
+        _neighbours(player)
+    with events:
+        _events(recent, trouble)
+
+
+def _recent(user_id: str) -> tuple[Recent | None, str | None]:
+    """What the player has done last, or why that is unknown."""
+    try:
+        return last_events.recent(user_id, settings), None
+    except BoardsUnavailable as error:
+        return None, text(error, 400)
+
+
+def of_boards(user_id: str, boards: Boards | None) -> Player | None:
+    """What the board of the best tells of a player on it; the rest is unknown."""
+    rows = boards.rows[TOP_PLAYERS.name] if boards else []
+    ids = [row["user_id"] for row in rows]
+    if user_id not in ids:
+        return None
+    place = ids.index(user_id)
+    around = rows[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+    known: Row = {each.name: rows[place].get(each.name) for each in fields(Player)}
+    return Player(**known | {"neighbours": around})
+
+
+def _standing(player: Player) -> None:
+    if player.banned_at:
+        since = f"Banned since {moment(player.banned_at)} UTC"
+        html.notice(f"{since}: {text(player.ban_reason, 500)}")
+    html.show(
+        html.title(player.user_name, player.user_id)
+        + html.facts(
+            {
+                "Points": number(player.total_score),
+                "Rank": f"{number(player.rank_number)} of {number(player.players)}",
+                "Percentile": number(player.percentile, "{:.1f}".format),
+                "Team": html.link("team", player.team_id, player.team_name),
+                "Points for it": number(player.points_for_team),
+                "Share of its points": number(player.team_share, percent),
+                "Last scored": f"{moment(player.reached_at)} UTC",
+            }
+        )
+    )
+
+
+def _form(form: Row) -> None:
+    def average(which: str) -> str:
+        points = number(form[f"{which}_term_average"], "{:,.1f}".format)
+        return f"{points} <small>in {number(form[f'{which}_term_events'])} events</small>"
+
+    streak = form["rank_number"]
+    html.show(
+        "<h2>Form <small>points per event</small></h2>"
+        + html.facts(
+            {
+                f"Last {SHORT_SECONDS} s": average("short"),
+                f"Last {LONG_SECONDS} s": average("long"),
+                "Hotness": number(form["hotness"], HOT_STREAKS.show),
+                "Hot streak": f"number {streak:,}" if streak else "none",
+            }
+        )
+    )
+
+
+def _neighbours(player: Player | None) -> None:
+    around = player.neighbours if player else []
+    rows = [
+        [
+            number(row["rank_number"]),
+            html.link("player", row["user_id"], row["user_name"]),
+            number(row["total_score"]),
+        ]
+        for row in around
+    ]
+    ids = [row["user_id"] for row in around]
+    marked = ids.index(player.user_id) if player and player.user_id in ids else None
+    heads = {"#": "rank", "Player": "name", "Points": "n"}
+    title = "Neighbours in rank"
+    table = html.table(title, heads, rows, "narrow", empty=text(None), marked=marked)
+    html.show(f"<h2>{title}</h2>{table}")
+
+
+def _events(recent: Recent | None, trouble: str | None) -> None:
+    rows = [
+        [
+            moment(row["event_at"]),
+            html.link("team", row["team_id"], row["team_name"]),
+            number(row["score"]),
+        ]
+        for row in (recent.events if recent else [])
+    ]
+    note = ""
+    if recent and recent.looked_back_to:
+        back = duration((recent.at - recent.looked_back_to).total_seconds())
+        note = f"as far as {recent.records:,} records back, {back}"
+    heads = {"At, UTC": "time", "For": "name", "Points": "n"}
+    empty = trouble or "None so far back"
+    table = html.table("Last events", heads, rows, "events long", empty=empty)
+    html.show(f"<h2>Last events <small>{note}</small></h2>{table}")

@@ -1,0 +1,155 @@
+"""Who carries this team, and where does it stand?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from boards import lookups, sinks
+from boards.lookups import Team
+from boards.sinks import Sink
+from boards.snapshot import Boards
+from clients.errors import BoardsUnavailable
+from dashboard import health, html, refresh
+from dashboard.html import duration, moment, number, text
+from games.score import GAME, ID_LENGTH, TEAM_MVPS, TOP_TEAMS, percent
+from settings import settings
+
+REFRESH_SECONDS = 2
+
+
+def page() -> None:
+    html.show("<h1>Team</h1>")
+    sink = health.sink_in_use(settings)
+    if not sink.can_look_up:
+        html.notice(_only_the_best(sink), "wait")
+    boards = refresh.refreshed(GAME, sink, settings).boards
+    chosen = st.query_params.get("team")
+    rows = boards.rows[TOP_TEAMS.name] if boards else []
+    names = {row["team_id"]: html.line(row["team_name"]) or row["team_id"] for row in rows}
+
+    def name_of(team_id: str) -> str:
+        return names.get(team_id, team_id)
+
+    options = sorted({*names, *([chosen] if chosen else [])}, key=name_of)
+    picked = st.selectbox(
+        "Choose a team",
+        options,
+        index=options.index(chosen) if chosen else None,
+        format_func=name_of,
+        width=420,
+        placeholder=f"of the best {settings.board_size}",
+    )
+    if picked:
+        st.query_params["team"] = picked
+        st.fragment(_team, run_every=REFRESH_SECONDS)(picked, sink)
+
+
+def _only_the_best(sink: Sink) -> str:
+    able = " or ".join(each.title for each in sinks.sinks(settings) if each.can_look_up)
+    return (
+        f"The jobs write to {sink.title}, which holds the best only: a team's members, their "
+        f"shares and bans are unknown. With the boards in {able} they are shown."
+    )
+
+
+def _team(team_id: str, sink: Sink) -> None:
+    latest = refresh.refreshed(GAME, sink, settings)
+    try:
+        can_look_up = sink.can_look_up
+        team = lookups.team(team_id, settings) if can_look_up else of_boards(team_id, latest.boards)
+    except BoardsUnavailable as error:
+        html.notice(text(error, 400))
+        return
+    if team is None:
+        where = "has scored in this season" if can_look_up else "is on the board of the best"
+        html.notice(f"No team with the id {text(team_id, ID_LENGTH)} {where}.", "wait")
+        return
+    if team.banned_at:
+        html.notice(f"Banned since {moment(team.banned_at)} UTC: {text(team.ban_reason, 500)}")
+    _standing(team)
+    _ranks(latest.ranks_of(TOP_TEAMS, team_id))
+    _members(team)
+
+
+def of_boards(team_id: str, boards: Boards | None) -> Team | None:
+    """What the boards tell of a team among the best; the rest is unknown."""
+    teams, mvps = (boards.rows[each.name] if boards else [] for each in (TOP_TEAMS, TEAM_MVPS))
+    row = next((row for row in teams if row["team_id"] == team_id), None)
+    if row is None:
+        return None
+    best = [
+        {
+            "rank_number": 1,
+            "user_id": each["user_id"],
+            "user_name": each["user_name"],
+            "player_total": each["player_total"],
+            "share": each["contribution_ratio"],
+            "fair_share": None,
+        }
+        for each in mvps
+        if each["team_id"] == team_id
+    ]
+    unknown: dict[str, Any] = dict.fromkeys(("teams", "members", "ban_reason", "banned_at"))
+    return Team(
+        team_id=team_id,
+        team_name=row["team_name"],
+        team_total=row["total_score"],
+        season_start=row["season_start"],
+        rank_number=row["rank_number"],
+        mvp=best[0] if best else None,
+        best=best,
+        **unknown,
+    )
+
+
+def _standing(team: Team) -> None:
+    mvp = team.mvp
+    mvp_link = html.link("player", mvp["user_id"], mvp["user_name"]) if mvp else text(None)
+    html.show(
+        html.title(team.team_name, team.team_id)
+        + html.facts(
+            {
+                "Points": number(team.team_total),
+                "Rank": f"{number(team.rank_number)} of {number(team.teams)}",
+                "Members who scored": number(team.members),
+                "Most valuable player": mvp_link,
+                "Share of the MVP": number(mvp["share"] if mvp else None, percent),
+            }
+        )
+    )
+
+
+def _ranks(ranks: list[tuple[datetime, int]]) -> None:
+    """The rank of the last hour, at most, as far as somebody has watched."""
+    if len(ranks) < 2:
+        begin = "A line begins as soon as somebody watches."
+        html.show(f'<h2>Rank over time</h2><p class="quiet">{begin}</p>')
+        return
+    numbers = [rank for _, rank in ranks]
+    last = duration((ranks[-1][0] - ranks[0][0]).total_seconds())
+    note = f"last {last}; best {min(numbers)}, worst {max(numbers)}"
+    line = html.spark([-rank for rank in numbers], "rank over time", len(numbers))
+    html.show(f'<h2>Rank over time <small>{note}</small></h2><div class="chart">{line}</div>')
+
+
+def _members(team: Team) -> None:
+    longest = max((row["player_total"] for row in team.best), default=0) or 1
+    rows = [
+        [
+            number(row["rank_number"]),
+            html.bar(row["player_total"] / longest)
+            + html.link("player", row["user_id"], row["user_name"]),
+            number(row["player_total"]),
+            number(row["share"], percent),
+            number(row["fair_share"], "×{:.2f}".format),
+        ]
+        for row in team.best
+    ]
+    heads = {"#": "rank", "Member": "name", "Points": "value", "Share": "value"}
+    heads |= {"Fair share": "value"}
+    note = "a fair share of ×1 is neither more nor less than the others"
+    table = html.table("Members", heads, rows, "ranks members")
+    html.show(f"<h2>Members <small>{note}</small></h2>{table}")

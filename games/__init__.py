@@ -1,0 +1,49 @@
+"""What is computed: games, each a module with its `GAME`; `settings.games` chooses among them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+
+from games.board import Board, Entity, Game, Injector, Kept, Table
+from settings import SettingError, Settings
+
+__all__ = ["Board", "Entity", "Game", "Injector", "Kept", "Table", "board", "chosen", "load"]
+
+
+@cache
+def load(name: str) -> Game:
+    """The game that the module `games.<name>` describes. Raises SettingError when there is none."""
+    if not (name.isidentifier() and find_spec(f"games.{name}")):
+        raise SettingError(f"LEADERBOARD_GAMES names {name!r}; there is no module games/{name}.py")
+    game = getattr(import_module(f"games.{name}"), "GAME", None)
+    if not isinstance(game, Game):
+        raise SettingError(f"LEADERBOARD_GAMES names {name!r}, which is no game")
+    return game
+
+
+@cache
+def _all(names: str) -> tuple[Game, ...]:
+    games = tuple(load(name.strip()) for name in names.split(","))
+    tables = Counter(table.name for game in games for table in game.tables)
+    jobs = Counter(job for game in games for job in game.jobs)
+    for name, times in (tables + jobs).items():
+        if max(tables[name], jobs[name]) > 1:
+            raise SettingError(f"LEADERBOARD_GAMES: {name} is there {times} times; names are unique")
+    return games
+
+
+def chosen(settings: Settings) -> tuple[Game, ...]:
+    """The games that the settings name, in that order. Raises SettingError for an unknown one."""
+    return _all(settings.games)
+
+
+def board(name: str, settings: Settings) -> tuple[Game, Board] | None:
+    """The board of this name among the chosen games, with its game; None when there is none."""
+    for game in chosen(settings):
+        for each in game.boards:
+            if each.name == name:
+                return game, each
+    return None

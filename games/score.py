@@ -1,0 +1,215 @@
+"""The score game: players of a mobile game score points for their teams."""
+
+from __future__ import annotations
+
+from games.board import Board, Entity, Game, Injector, Kept, Table
+from games.season import DAY_MILLIS
+from settings import Settings
+
+ID_LENGTH, NAME_LENGTH = 128, 200  # characters at most; more is rejected
+HIGHEST_SCORE = 1_000_000  # of one event; more is rejected
+AHEAD_MILLIS = 60_000  # an event's time may be so far ahead of its record's
+
+SHORT_SECONDS, LONG_SECONDS = 10, 60  # the two windows of a hot streak
+STREAK_EVENTS = 3  # the fewest in the short window that are a streak rather than a lucky shot
+
+FOUND_PLAYERS, MEMBERS = 20, 100  # what a search, and a team, shows at most
+SEARCHED_BEST = 3_000  # players who are looked through before an index is asked
+
+
+def percent(ratio: float) -> str:
+    """A part of a whole in per cent."""
+    return f"{100 * ratio:.1f} %"
+
+
+PLAYER = Entity("Player", "user_id", "user_name", page="player", beside="team_name")
+TEAM = Entity("Team", "team_id", "team_name", page="team")
+
+TOP_TEAMS = Board(
+    name="top_teams",
+    key=("team_id",),
+    period="season_start",
+    grows=("total_score", "reached_at"),
+    archived_by="season_start",
+    keeps_best=True,
+    value="total_score",
+    label="Points",
+    title="Top teams",
+    question="points of the season",
+    entity=TEAM,
+    accent="blue",
+    newest="reached_at",
+)
+TOP_PLAYERS = Board(
+    name="top_players",
+    key=("user_id",),
+    period="season_start",
+    grows=("total_score", "reached_at"),
+    archived_by="season_start",
+    keeps_best=True,
+    value="total_score",
+    label="Points",
+    title="Top players",
+    question="points of the season",
+    entity=PLAYER,
+    accent="teal",
+    newest="reached_at",
+)
+HOT_STREAKS = Board(
+    name="hot_streaks",
+    key=("window_end", "user_id"),
+    kept=Kept("window_end", 60_000),
+    appends=True,
+    value="hotness",
+    label="Hotness",
+    title="Hot streaks",
+    question=f"last {SHORT_SECONDS} s against last {LONG_SECONDS} s",
+    entity=PLAYER,
+    show="×{:.2f}".format,
+    accent="orange",
+    newest="window_end",
+    late_events="late_events",
+)
+TEAM_MVPS = Board(
+    name="team_mvps",
+    key=("team_id",),
+    period="season_start",
+    grows=("team_total", "player_total"),
+    archived_by="season_start",
+    value="contribution_ratio",
+    label="Share",
+    title="Team MVPs",
+    question="share of the team's points",
+    entity=PLAYER,
+    show=percent,
+    accent="purple",
+)
+
+# A board's job writes what it leaves out, because it has read the topic already.
+REJECTED_EVENTS = Table(
+    name="rejected_events",
+    key=("event_topic", "event_partition", "event_offset"),
+    kept=Kept("rejected_at", 7 * DAY_MILLIS),
+    archived_by="rejected_at",
+    job=TOP_TEAMS.name,
+    appends=True,
+)
+LATE_EVENTS = Table(
+    name="late_events",
+    key=(),
+    period="season_start",
+    grows=("events",),
+    archived_by="season_start",
+    job=HOT_STREAKS.name,
+)
+# PostgreSQL takes in thousands of newcomers slowly: a job of their own, so that no board waits.
+PLAYER_TOTALS = Table(
+    name="player_totals",
+    key=("user_id",),
+    period="season_start",
+    grows=("total_score", "reached_at"),
+    kept=Kept("season_start"),
+    archived_by="season_start",
+    job="totals",
+    for_lookups=True,
+)
+MEMBER_TOTALS = Table(
+    name="member_totals",
+    key=("team_id", "user_id"),
+    period="season_start",
+    grows=("player_total",),
+    kept=Kept("season_start"),
+    archived_by="season_start",
+    job="totals",
+    for_lookups=True,
+)
+
+# JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
+BLANKS = r"U&'\0020\0009\000A\000D'"
+
+# An event as injectors write it, within all limits but those of its time: these fields in this
+# order, whole numbers, texts without escapes. Only single characters are repeated: a pattern that
+# repeats a group calls itself for each time, and a long message would overflow the stack. Java
+# looks up a class of single characters in one step, and a range in another.
+_CHARACTER = r'[^"\\' + "".join(rf"\x{code:02x}" for code in range(32)) + "]"
+_TEXT, _NAME = f'"{_CHARACTER}*"', f'"{_CHARACTER}{{0,{NAME_LENGTH}}}"'
+_ID = f'"(?! *"){_CHARACTER}{{1,{ID_LENGTH}}}"'
+_SCORE, _MILLIS = r"(?:0|[1-9]\d{0,5})", r"[1-9]\d{12}"
+USUAL_EVENT = (
+    rf'^\{{"event_id": ?{_TEXT}, ?"user_id": ?{_ID}, ?"user_name": ?{_NAME}'
+    rf', ?"team_id": ?{_ID}, ?"team_name": ?{_NAME}, ?"score": ?{_SCORE}'
+    rf', ?"event_time_millis": ?{_MILLIS}, ?"event_type": ?{_TEXT}\}}\z'
+)
+# The values of such an event, each by its colon: what is between quotes, or digits.
+USUAL_VALUE = r': ?"?((?<=")[^"]*|\d+)"?[,}]'
+# What ends with the 13 digits of the time: in one object that ends with its time and its type, and
+# as nearly all others write it. Patterns that begin with plain characters are found fast.
+LAST_TIME = (
+    r'"event_time_millis"(?<!\\"event_time_millis")'
+    rf': ?{_MILLIS}(?=, ?"event_type": ?"[^"\\]*"\}}\z)'
+)
+PLAIN_TIME = r'"event_time_millis"\s*:\s*"?\d{13}(?=["\s,}])'
+
+
+def _sources(settings: Settings) -> tuple[str, ...]:
+    is_deduplicated = settings.deduplicate_minutes > 0
+    return (
+        "messages.sql",
+        "classified_messages.sql",
+        "valid_events.sql",
+        "accepted_events.sql" if is_deduplicated else "all_valid_events.sql",
+        "player_season_totals.sql",
+        "team_season_totals.sql",
+        "member_season_totals.sql",
+    )
+
+
+def _values(settings: Settings) -> dict[str, object]:
+    return {
+        "blanks": BLANKS,
+        "usual_event": USUAL_EVENT,
+        "usual_value": USUAL_VALUE,
+        "last_time": LAST_TIME,
+        "plain_time": PLAIN_TIME,
+        "id_length": ID_LENGTH,
+        "name_length": NAME_LENGTH,
+        "highest_score": HIGHEST_SCORE,
+        "ahead_millis": AHEAD_MILLIS,
+        "streak_slide_seconds": settings.streak_slide_seconds,
+        "earlier_seconds": LONG_SECONDS - settings.streak_slide_seconds,
+        "found_players": FOUND_PLAYERS,
+        "searched_best": SEARCHED_BEST,
+        "members": MEMBERS,
+    }
+
+
+def _injector_words(settings: Settings) -> list[str]:
+    port = settings.generator_metrics_port
+    return ["--rate", str(settings.rate_per_second), "--metrics-port", str(port)]
+
+
+def _injector_ports(settings: Settings) -> dict[str, int]:
+    port = settings.generator_metrics_port
+    return {"generator_metrics_port": port} if port else {}
+
+
+GAME = Game(
+    name="score",
+    title="Scores",
+    topic=lambda settings: settings.topic,
+    tables=(
+        TOP_TEAMS,
+        REJECTED_EVENTS,
+        TOP_PLAYERS,
+        HOT_STREAKS,
+        LATE_EVENTS,
+        TEAM_MVPS,
+        PLAYER_TOTALS,
+        MEMBER_TOTALS,
+    ),
+    sources=_sources,
+    values=_values,
+    rejects=REJECTED_EVENTS.name,
+    counts={"Players": PLAYER_TOTALS.name, "Teams": TEAM_MVPS.name},
+    injector=Injector(_injector_words, _injector_ports),
+)

@@ -1,0 +1,115 @@
+"""The SQL files of the games, with their placeholders filled in.
+
+A placeholder that nothing fills is a KeyError: no half-filled SQL runs.
+"""
+
+from __future__ import annotations
+
+from string import Template
+
+from games import season
+from games.board import Board, Game, Table
+from settings import PROJECT, Settings
+
+SPARE_PLACES = 20  # kept beyond the board's size: when somebody is banned, others move up
+
+# Flink's planner computes a step once for all who use it only while all of them use the same
+# columns of it. Where one use needs fewer, it drops the rest, and with that the two steps are no
+# longer the same: it then runs the whole step twice. It may not reason about a random value, so a
+# condition with one keeps columns, and keeps an expression from being copied to where it is used.
+KEEP_ONCE = "RAND() >= 0"  # always true
+NEVER = "RAND() < 0"  # always false
+
+
+def read(path: str, **values: object) -> str:
+    """The text of `sql/<path>` with every `${name}` replaced by its value.
+
+    Raises KeyError for a placeholder without a value.
+    """
+    return Template((PROJECT / "sql" / path).read_text()).substitute(values)
+
+
+def has(table: Table, file: str) -> bool:
+    """Whether the table's folder has this file."""
+    return (PROJECT / "sql" / table.folder / file).exists()
+
+
+def sources(game: Game, settings: Settings, **where: str) -> list[str]:
+    """Statements that define what the game's SELECTs read from.
+
+    `where` says how its topic is reached: `group`, the consumer group, and `kafka_options`.
+    """
+    values = _values(game, settings) | where
+    return [read(f"{game.name}/sources/{file}", **values) for file in game.sources(settings)]
+
+
+def metric(game: Game, table: Table, settings: Settings) -> str:
+    """The SELECT that computes a table."""
+    return read(f"{table.folder}/metric.sql", **_values(game, settings))
+
+
+def _values(game: Game, settings: Settings) -> dict[str, object]:
+    return {
+        "topic": game.topic(settings),
+        "places": places(settings),
+        "season_start": season.of(settings).start_sql("event_millis"),
+        "max_late_millis": settings.max_late_hours * season.HOUR_MILLIS,
+        "keep_once": KEEP_ONCE,
+        "never": NEVER,
+        **game.values(settings),
+    }
+
+
+def places(settings: Settings) -> int:
+    """How many of the best are kept, of a period or a window."""
+    return settings.board_size + SPARE_PLACES
+
+
+def columns(table: Table) -> str:
+    """The columns and the primary key of a table, in Flink's types."""
+    listed = read(f"{table.folder}/columns.sql").strip()
+    return f"{listed},\nPRIMARY KEY ({', '.join(table.primary_key)})"
+
+
+def rank(table: Table, settings: Settings, every_period: bool = False) -> str:
+    """The SELECT that ranks a table where it is read, in PostgreSQL or SQLite.
+
+    `${newest}` is a condition that leaves the newest season or hour, unless all are wanted.
+    """
+    newest = f"AND {table.period} = (SELECT MAX({table.period}) FROM flink.{table.name})"
+    return read(
+        f"{table.folder}/rank.sql",
+        board_size=settings.board_size,
+        newest="" if every_period else newest,
+    ).strip()
+
+
+def count(table: Table) -> str:
+    """The SELECT that counts the rows of a table's newest period, in PostgreSQL or SQLite."""
+    return (
+        f"SELECT COUNT(*) FROM flink.{table.name} "
+        f"WHERE {table.period} = (SELECT MAX({table.period}) FROM flink.{table.name})"
+    )
+
+
+def delete_outside_top_n(board: Board, periods: str, settings: Settings) -> str:
+    """The statement, for PostgreSQL or SQLite, that leaves the best of these periods in a table.
+
+    `periods` is what stands in the brackets of `IN (…)`.
+    """
+    return read(
+        "postgres/delete_outside_top_n.sql",
+        table=board.name,
+        period=board.period,
+        key=board.found_by,
+        value=board.value,
+        periods=periods,
+        places=places(settings),
+    ).strip()
+
+
+def kept_millis(table: Table, settings: Settings) -> int | None:
+    """How long old rows of a table stay, in milliseconds; None is for ever."""
+    if table.kept is None:
+        return None
+    return table.kept.millis or season.of(settings).length_millis

@@ -1,0 +1,152 @@
+"""Turns a game's SQL into a compiled plan and hands it to a JobManager."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boards.sinks import sink
+from clients import flink, kafka
+from games import season, sql
+from games.board import Game, Table
+from jobs import plans
+from jobs.names import JobName, game_of
+from settings import Settings
+
+if TYPE_CHECKING:
+    from pyflink.table import CompiledPlan, TableEnvironment
+
+CHECKPOINT_SECONDS = 120  # after which one is given up
+
+
+def table_environment(settings: Settings, is_application: bool = False) -> TableEnvironment:
+    """A TableEnvironment that submits to the JobManager in the settings; an application's, to its
+    own.
+    """
+    # Without this PyFlink opens a port, on every address, on which anybody may start workers.
+    os.environ.update({"_python_worker_execution_mode": "process"})
+    if not is_application:
+        os.environ.update(flink.environment(settings))
+    from pyflink.common import Configuration
+    from pyflink.table import EnvironmentSettings, TableEnvironment
+
+    config = Configuration()
+    options = _configuration(settings) | ({} if is_application else _place(settings))
+    for key, value in options.items():
+        config.set_string(key, value)
+    mode = EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(config)
+    return TableEnvironment.create(mode.build())
+
+
+def _configuration(settings: Settings) -> dict[str, str]:
+    """What every job needs to know; a session cluster's own configuration does not reach it."""
+    kept = season.of(settings).retention_millis(settings)
+    return {
+        "table.local-time-zone": "UTC",
+        "table.exec.source.idle-timeout": f"{settings.silent_partition_seconds} s",
+        "table.exec.state.ttl": f"{kept or 0} ms",  # 0 is for ever
+        "table.exec.sink.upsert-materialize": "NONE",
+        # What the INSERTs of one job have in common is planned, and computed, once.
+        "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
+        "pipeline.object-reuse": "true",  # no copy of a row between the operators of a chain
+        "execution.buffer-timeout.interval": "20 ms",  # a row waits so long at three exchanges
+        # State may be larger than the heap; checkpoints and recoveries copy files as they are.
+        "state.backend.type": "rocksdb",
+        # Half of the bytes in files and checkpoints.
+        "state.backend.rocksdb.compression.per.level": "LZ4_COMPRESSION",
+        # Most event ids are new, and looked up all the same.
+        "state.backend.rocksdb.use-bloom-filter": "true",
+        # Keys of windows rise with the time: the small file that each checkpoint leaves overlaps
+        # with no other, and RocksDB by itself never merges them.
+        "state.backend.rocksdb.manual-compaction.min-interval": "1 min",
+        "state.backend.rocksdb.log.level": "WARN_LEVEL",  # else each operator's grows to 100 MB
+        "execution.checkpointing.incremental": "true",
+        "execution.checkpointing.interval": f"{settings.checkpoint_seconds} s",
+        "execution.checkpointing.timeout": f"{CHECKPOINT_SECONDS} s",
+        "execution.checkpointing.tolerable-failed-checkpoints": "10",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+    }
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    """Where a job runs and keeps its state; an application hears it from its own cluster."""
+    host, port = settings.flink_rest.rsplit(":", 1)
+    return {
+        "execution.target": "remote",
+        "rest.address": host,
+        "rest.port": port,
+        "parallelism.default": str(settings.parallelism),
+        "execution.checkpointing.dir": f"file://{checkpoint_folder(settings)}",
+        "execution.checkpointing.savepoint-dir": f"file://{savepoint_folder(settings)}",
+        # A savepoint goes away when it is of no more use.
+        "execution.state-recovery.claim-mode": "CLAIM",
+    }
+
+
+def checkpoint_folder(settings: Settings) -> Path:
+    """Where the jobs' checkpoints lie, each job's under its id."""
+    return settings.state / "data" / "flink" / "checkpoints"
+
+
+def savepoint_folder(settings: Settings) -> Path:
+    """Where savepoints lie."""
+    return settings.state / "data" / "flink" / "savepoints"
+
+
+def environment_for(name: JobName, settings: Settings, is_application: bool = False) -> TableEnvironment:
+    """A TableEnvironment that knows what a job reads and writes."""
+    environment = table_environment(settings, is_application)
+    define_tables(environment, game_of(name, settings), name.sink, settings, name.group)
+    return environment
+
+
+def define_tables(environment: TableEnvironment, game: Game, sink_name: str, settings: Settings, group: str) -> None:
+    """Define what a game's SELECTs read from, as a consumer group, and its tables in a sink."""
+    for statement in source_statements(game, settings, group):
+        environment.execute_sql(statement)
+    target = sink(sink_name, settings)
+    for table in target.tables(game.tables):
+        environment.execute_sql(target.define(table))
+
+
+def source_statements(game: Game, settings: Settings, group: str) -> list[str]:
+    """The statements that define what a game's SELECTs read from."""
+    options = kafka.table_options(settings)
+    return sql.sources(game, settings, group=group, kafka_options=options)
+
+
+def insert(game: Game, table: Table, settings: Settings) -> str:
+    """The INSERT that computes a table."""
+    # Flink derives no key for rows that are only added, though these have one, and asks what to
+    # do about conflicts. There are none but repetitions.
+    on_conflict = "\nON CONFLICT DO DEDUPLICATE" if table.appends else ""
+    return f"INSERT INTO {table.name}\n{sql.metric(game, table, settings)}{on_conflict}"
+
+
+def compile_plan(
+    environment: TableEnvironment, game: Game, tables: Iterable[Table], settings: Settings
+) -> CompiledPlan:
+    """The INSERTs of these tables compiled into one job, which reads the topic once.
+
+    The compiled form gives every operator an id by which it finds its state again.
+    """
+    from pyflink.table import PlanReference
+
+    statements = environment.create_statement_set()
+    for table in tables:
+        statements.add_insert_sql(insert(game, table, settings))
+    compiled = json.loads(statements._j_statement_set.compilePlan().asJsonString())
+    plan = plans.rewritten(compiled, settings.deduplicate_minutes)
+    return environment.load_plan(PlanReference.from_json_string(json.dumps(plan)))
+
+
+def execute(environment: TableEnvironment, plan: CompiledPlan, title: str, savepoint: str | None = None) -> None:
+    """Submit a compiled plan as a job of this title, from a savepoint if there is one."""
+    environment.get_config().set("pipeline.name", title)
+    if savepoint:
+        environment.get_config().set("execution.state-recovery.path", savepoint)
+    # PyFlink 2.3's own execute() calls a method that its Java side does not have.
+    plan._j_compiled_plan.execute()

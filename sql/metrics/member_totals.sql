@@ -1,8 +1,0 @@
--- How many points has each player scored for each team?
--- Grain: one row per season, team and player.
-SELECT
-    season_start,
-    team_id,
-    user_id,
-    CAST(player_total AS BIGINT) AS player_total
-FROM summed_members

@@ -1,0 +1,10 @@
+window_end BIGINT,
+user_id STRING,
+user_name STRING,
+team_name STRING,
+short_term_average DOUBLE PRECISION,
+long_term_average DOUBLE PRECISION,
+short_term_events BIGINT,
+long_term_events BIGINT,
+hotness DOUBLE PRECISION,
+window_rows BIGINT

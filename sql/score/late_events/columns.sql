@@ -1,0 +1,2 @@
+season_start BIGINT,
+events BIGINT

@@ -1,0 +1,76 @@
+-- The topic as it is: every message, whatever is in it.
+-- Grain: one row per record.
+--
+-- event_at is the effective time: the earlier of the event's own time and its
+-- record's, so a clock ahead of the broker's moves nothing. A message without
+-- a time of its own is of 1970, and rejected later. Of one object that ends
+-- with its time and its type, as injectors write it, the end alone tells the
+-- time. In others JSON_VALUE finds it, and the brackets make two documents in
+-- one message an error, where it would read the first.
+--
+-- The watermark allows an event 5 s to arrive, and a clock 60 s of error: a
+-- partition of nothing but garbage, or of a producer whose clock is far behind,
+-- would otherwise hold back the windows of all. How far an event's time is
+-- outside the minute after its record's, at most another minute, is how far the
+-- watermark stays behind the record: none for a clock that is right or a little
+-- ahead. It takes the time by a pattern, and once, rather than parse each
+-- message twice more: one that writes it otherwise than in 13 digits, or hides
+-- its name in escapes, counts as if without.
+--
+-- Partitions are read in small turns. In a backlog, the turns of the other
+-- three would otherwise last so long that a partition passes for a silent one,
+-- and its events for late ones. A turn lasts longest when a job has just
+-- started: `silent_partition_seconds` allows for a slow machine.
+--
+-- The group is for compose.lag, which looks at the offsets that a job commits
+-- to it with each checkpoint. The job itself never starts from them.
+CREATE TEMPORARY TABLE messages (
+    message STRING,
+    `partition` INT METADATA VIRTUAL,
+    `offset` BIGINT METADATA VIRTUAL,
+    recorded_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+    event_at AS TO_TIMESTAMP_LTZ(
+        COALESCE(
+            LEAST(
+                CASE
+                    WHEN REGEXP(message, '${last_time}')
+                    THEN CAST(RIGHT(REGEXP_SUBSTR(message, '${last_time}'), 13) AS BIGINT)
+                    ELSE CAST(TRY_CAST(JSON_VALUE(
+                        '[' || message || ']', '$$[0].event_time_millis'
+                    ) AS DOUBLE) AS BIGINT)
+                END,
+                EXTRACT(EPOCH FROM recorded_at) * 1000
+                    + EXTRACT(MILLISECOND FROM recorded_at)
+            ),
+            0
+        ),
+        3
+    ),
+    recorded_millis AS EXTRACT(EPOCH FROM recorded_at) * 1000
+        + EXTRACT(MILLISECOND FROM recorded_at),
+    WATERMARK FOR event_at AS TO_TIMESTAMP_LTZ(
+        recorded_millis - 5000 - COALESCE(
+            LEAST(
+                GREATEST(
+                    ABS(
+                        recorded_millis + 30000
+                            - CAST(RIGHT(REGEXP_SUBSTR(message, '${plain_time}'), 13) AS BIGINT)
+                    ) - 30000,
+                    0
+                ),
+                60000
+            ),
+            60000
+        ),
+        3
+    )
+) WITH (
+    'connector' = 'kafka',
+    'topic' = '${topic}',
+    ${kafka_options}
+    'properties.group.id' = '${group}',
+    'properties.max.partition.fetch.bytes' = '65536',
+    'scan.startup.mode' = 'earliest-offset',
+    'scan.topic-partition-discovery.interval' = '30 s',
+    'format' = 'raw'
+)

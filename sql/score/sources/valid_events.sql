@@ -1,0 +1,24 @@
+-- The messages that are valid score events, with the season each belongs to.
+-- Grain: one row per valid event; an event sent twice is two rows.
+--
+-- arrival is the order in which records came, as a text of 19 digits: their
+-- time, and the end of their offset. Of texts that begin with it, the greatest
+-- is the latest. Tasks in parallel pass events of one player on in any order,
+-- and offsets alone begin anew in an added partition.
+CREATE TEMPORARY VIEW valid_events AS
+SELECT
+    event_id,
+    user_id,
+    user_name,
+    team_id,
+    CASE WHEN team_name = '' THEN team_id ELSE team_name END AS team_name,
+    score,
+    event_at,
+    event_millis,
+    ${season_start} AS season_start,
+    `partition`,
+    `offset`,
+    CAST(recorded_millis * 1000000 + MOD(`offset`, 1000000) AS STRING)
+        AS arrival
+FROM classified_messages
+WHERE reason IS NULL

@@ -1,0 +1,44 @@
+-- Who carries each team: its best player, and which share of it is theirs?
+-- Grain: one row per season and team. A share of nothing is NULL; readers leave
+-- teams without points out, because a filter here would make Flink delete a
+-- row before each change of it.
+-- Ties: the smaller user_id. Readers rank the teams' MVPs by their share.
+--
+-- The best player and the team's total reach the join one after the other, so
+-- for an instant the total may be older than the player's: the greater of the
+-- two is the right lower bound, and keeps the share at 1 or below. Ordering by
+-- events lets a new name through that came without points: of rows in equal
+-- order, Flink's Top-1 keeps the one it has.
+SELECT
+    season_start,
+    team_id,
+    team_name,
+    user_id,
+    user_name,
+    CAST(player_total AS BIGINT) AS player_total,
+    CAST(GREATEST(team_total, player_total) AS BIGINT) AS team_total,
+    player_total / NULLIF(GREATEST(team_total, player_total), 0)
+        AS contribution_ratio
+FROM (
+    SELECT
+        best.season_start,
+        best.team_id,
+        teams.team_name,
+        best.user_id,
+        COALESCE(best.user_name, best.user_id) AS user_name,
+        best.player_total,
+        teams.total_score AS team_total
+    FROM (
+        SELECT
+            *,
+            ROW_NUMBER() OVER (
+                PARTITION BY season_start, team_id
+                ORDER BY player_total DESC, user_id, events DESC
+            ) AS place
+        FROM member_season_totals
+    ) AS best
+    JOIN team_season_totals AS teams
+        ON best.season_start = teams.season_start
+        AND best.team_id = teams.team_id
+    WHERE best.place = 1
+)

@@ -1,6 +1,0 @@
-kind STRING,
-banned_id STRING,
-reason STRING,
-author STRING,
-banned_at BIGINT,
-PRIMARY KEY (kind, banned_id)

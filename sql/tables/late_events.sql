@@ -1,3 +1,0 @@
-season_start BIGINT,
-events BIGINT,
-PRIMARY KEY (season_start)

@@ -1,7 +1,0 @@
-event_topic STRING,
-event_partition INT,
-event_offset BIGINT,
-reason STRING,
-payload STRING,
-rejected_at BIGINT,
-PRIMARY KEY (event_topic, event_partition, event_offset)

@@ -1,8 +1,0 @@
-season_start BIGINT,
-user_id STRING,
-user_name STRING,
-team_id STRING,
-team_name STRING,
-total_score BIGINT,
-reached_at BIGINT,
-PRIMARY KEY (season_start, user_id)

@@ -1,6 +1,0 @@
-season_start BIGINT,
-team_id STRING,
-team_name STRING,
-total_score BIGINT,
-reached_at BIGINT,
-PRIMARY KEY (season_start, team_id)

@@ -1,0 +1,2 @@
+player STRING,
+wins BIGINT

@@ -1,0 +1,103 @@
+"""What is said of a system that was asked, as text and as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from boards.snapshot import STALE_SECONDS, Boards
+from compose import status
+from compose.lag import Lag
+from compose.status import Job, Status
+from games.board import Board, Entity, Game
+from jobs.names import JobName
+from settings import Settings
+
+PLAYER = Entity("Player", "player", "player")
+OF_EACH = {"value": "wins", "label": "Wins", "title": "", "question": "", "entity": PLAYER}
+MOST_WINS = Board(name="most_wins", key=("player",), newest="won_at", **OF_EACH)
+COMPARED = Board(name="compared", key=("player",), may_be_empty=True, **OF_EACH)
+GAME = Game(
+    name="tiny",
+    title="Tiny",
+    topic=lambda settings: "plays",
+    tables=(MOST_WINS, COMPARED),
+    sources=lambda settings: (),
+)
+JOB = JobName("tiny", "most_wins", "postgres")
+
+
+def boards(*ages_seconds: float) -> Boards:
+    """Rows so old on the one board, none on the other."""
+    now = datetime.now(UTC)
+    rows = [{"won_at": now - timedelta(seconds=age)} for age in ages_seconds]
+    return Boards(GAME, {"most_wins": rows, "compared": []})
+
+
+def text(found: Status) -> str:
+    file = io.StringIO()
+    Console(file=file, width=200).print(status.table(found))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "problems"),
+    [
+        (boards(5, 90), []),
+        (boards(), ["most_wins has no rows yet"]),
+        (boards(90), ["the newest score on the boards is 90 s old"]),
+    ],
+)
+def test_a_board_must_have_recent_rows_unless_it_may_be_empty(snapshot, problems):
+    assert status.board_problems(snapshot, Settings()) == problems
+    assert all("compared" not in each for each in problems)
+
+
+def test_the_limit_is_the_one_that_the_page_has():
+    below, above = boards(STALE_SECONDS - 2), boards(STALE_SECONDS + 2)
+    assert status.board_problems(below, Settings()) == []
+    (problem,) = status.board_problems(above, Settings())
+    assert problem.startswith(status.TOO_OLD)
+
+
+def test_json_has_the_jobs_by_their_titles():
+    found = Status("postgres", jobs={JOB: Job("RUNNING", 3.0, 0, 7, Lag(12, 0))})
+    told = json.loads(json.dumps(found.as_dict()))
+    assert list(told["jobs"]) == ["tiny: most_wins to postgres"]
+    assert told["jobs"][JOB.title]["lag"] == {"records": 12, "overdue": 0}
+    assert told["is_healthy"]
+    assert set(told) == {
+        "sink",
+        "services",
+        "jobs",
+        "ends",
+        "gaps",
+        "board_rows",
+        "board_age_seconds",
+        "late_events",
+        "data_age_seconds",
+        "problems",
+        "is_healthy",
+    }
+
+
+def test_text_names_jobs_boards_and_problems():
+    found = Status(
+        "postgres",
+        {"kafka": "RUNNING"},
+        {JOB: Job("RUNNING", 3.0, 1, 7, Lag(12, 0))},
+        board_rows={"most_wins": 0},
+        problems=["most_wins has no rows yet"],
+    )
+    lines = text(found).splitlines()
+    shown = [" ".join(line.split()) for line in lines]
+    assert "service kafka RUNNING" in shown
+    assert "board most_wins 0 rows" in shown
+    assert "problem most_wins has no rows yet" in shown
+    assert shown[-1] == "not healthy"
+    (job,) = [line for line in shown if line.startswith("job ")]
+    assert job.startswith(f"job {JOB.title} RUNNING, checkpoint 3 s ago, lag 12 records")
