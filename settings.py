@@ -35,15 +35,21 @@ class Settings:
     games: str = _setting("score", "the games whose boards are computed, separated by commas")
     sink: str = _setting("postgres", "where the jobs write the boards", ("postgres", "kafka"))
     season: str = _setting(
-        "day", "how long a total counts, in UTC; weeks begin on Monday", ("hour", "day", "week", "all")
+        "day",
+        "how long a total counts, in UTC; weeks begin on Monday",
+        ("hour", "day", "week", "all"),
     )
     board_size: int = _setting(100, "places of each ranked board")
     max_late_hours: int = _setting(24, "an event this much older than its record is rejected")
     max_outage_hours: int = _setting(24, "the longest outage after which totals are still right")
-    deduplicate_minutes: int = _setting(10, "an event_id seen again within this time counts once; 0 = off")
+    deduplicate_minutes: int = _setting(
+        10, "an event_id seen again within this time counts once; 0 = off"
+    )
     streak_slide_seconds: int = _setting(2, "how often hot streaks are computed; must divide 10")
 
-    silent_partition_seconds: int = _setting(30, "after this long a silent partition holds back no window")
+    silent_partition_seconds: int = _setting(
+        30, "after this long a silent partition holds back no window"
+    )
 
     topic: str = _setting("user-score", "the Kafka topic of the score events")
     topic_partitions: int = _setting(4, "partitions of that topic when it is created")
@@ -53,30 +59,42 @@ class Settings:
     kafka_heap_mb: int = _setting(512, "heap of that broker in MB")
 
     kafka_security_protocol: str = _setting(
-        "PLAINTEXT", "how to reach a broker of your own", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+        "PLAINTEXT",
+        "how to reach a broker of your own",
+        ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     )
-    kafka_ca_file: str = _setting("", "PEM file of the authority that signed its certificate; empty = the system's")
+    kafka_ca_file: str = _setting(
+        "", "PEM file of the authority that signed its certificate; empty = the system's"
+    )
     kafka_sasl_mechanism: str = _setting(
         "SCRAM-SHA-512", "how to log in there", ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
     )
     kafka_username: str = _setting("", "the login's name")
     kafka_password_file: str = _setting("", "file that holds the login's password and nothing else")
 
-    postgres_url: str = _setting("", "postgresql://admin:…@host:port/database of your own; empty = start one")
+    postgres_url: str = _setting(
+        "", "postgresql://admin:…@host:port/database of your own; empty = start one"
+    )
     postgres_port: int = _setting(5432, "port of the PostgreSQL that is started")
 
-    flink_rest_address: str = _setting("", "host:port of a JobManager of your own; empty = start one")
+    flink_rest_address: str = _setting(
+        "", "host:port of a JobManager of your own; empty = start one"
+    )
     flink_rest_port: int = _setting(8081, "port of the JobManager's REST interface and web page")
     flink_rpc_port: int = _setting(6123, "port on which TaskManagers reach the JobManager")
     flink_blob_port: int = _setting(6124, "port of the JobManager's blob server")
-    flink_taskmanager_port: int = _setting(6122, "port on which the JobManager reaches the TaskManager")
+    flink_taskmanager_port: int = _setting(
+        6122, "port on which the JobManager reaches the TaskManager"
+    )
     flink_data_port: int = _setting(6121, "port for data between TaskManagers")
     flink_jobmanager_memory_mb: int = _setting(1024, "memory of the JobManager process in MB")
     flink_taskmanager_memory_mb: int = _setting(
         0, "memory of the TaskManager process in MB; 0 = a third of the machine's, 2048 to 6144"
     )
     one_job: str = _setting(
-        "no", "yes = all boards in one job that reads the topic once; no = a job for each board", ("no", "yes")
+        "no",
+        "yes = all boards in one job that reads the topic once; no = a job for each board",
+        ("no", "yes"),
     )
     parallelism: int = _setting(1, "parallelism of each job")
     checkpoint_seconds: int = _setting(10, "time between checkpoints")
@@ -84,31 +102,50 @@ class Settings:
     totals_flush_seconds: int = _setting(
         5, "the same for everybody's totals, for looking players up; 0 = do not write them"
     )
-    zookeeper_port: int = _setting(2181, "port of the ZooKeeper that Flink's high availability uses")
+    zookeeper_port: int = _setting(
+        2181, "port of the ZooKeeper that Flink's high availability uses"
+    )
 
     supervisor_port: int = _setting(9001, "port of the process supervisor")
     dashboard_port: int = _setting(8501, "port of the dashboard")
     monitor_port: int = _setting(9108, "port of the metrics of boards, jobs and lag")
-    generator_metrics_port: int = _setting(9109, "port of the metrics of the injector that run_all.sh starts; 0 = none")
+    generator_metrics_port: int = _setting(
+        9109, "port of the metrics of the injector that run_all.sh starts; 0 = none"
+    )
     prometheus_port: int = _setting(9090, "port of Prometheus in the compose profile monitoring")
     grafana_port: int = _setting(3000, "port of Grafana in that profile")
-    dashboard_address: str = _setting("", "the address on which the dashboard listens; empty = bind_address")
+    dashboard_address: str = _setting(
+        "", "the address on which the dashboard listens; empty = bind_address"
+    )
     page_without_login: str = _setting(
         "no", "yes = whoever reaches the page from another machine may read it", ("no", "yes")
     )
-    oidc_metadata_url: str = _setting("", "https://…/.well-known/openid-configuration of who logs people in")
+    oidc_metadata_url: str = _setting(
+        "", "https://…/.well-known/openid-configuration of who logs people in"
+    )
     oidc_client_id: str = _setting("", "the page's name there")
-    oidc_client_secret_file: str = _setting("", "file that holds the page's secret there and nothing else")
+    oidc_client_secret_file: str = _setting(
+        "", "file that holds the page's secret there and nothing else"
+    )
     oidc_page_url: str = _setting("", "https://… of the page as browsers see it")
-    oidc_allowed: str = _setting("", "who may read the page: ada@example.org,@example.com; empty = all who log in")
-    oidc_moderators: str = _setting("", "who of them may ban on the page, written likewise; empty = nobody")
+    oidc_allowed: str = _setting(
+        "", "who may read the page: ada@example.org,@example.com; empty = all who log in"
+    )
+    oidc_moderators: str = _setting(
+        "", "who of them may ban on the page, written likewise; empty = nobody"
+    )
     api_token_file: str = _setting(
-        "", "file that holds the token that programs show at /api and nothing else; empty = none is asked for"
+        "",
+        "file that holds the token that programs show at /api and nothing else; empty = none is asked for",
     )
     moderation_page: str = _setting(
-        "on", "on = players can be banned on a page that is for this machine only, or has a login", ("on", "off")
+        "on",
+        "on = players can be banned on a page that is for this machine only, or has a login",
+        ("on", "off"),
     )
-    rate_per_second: float = _setting(50.0, "events per second of the injector that run_all.sh starts")
+    rate_per_second: float = _setting(
+        50.0, "events per second of the injector that run_all.sh starts"
+    )
 
     @property
     def state(self) -> Path:
@@ -171,24 +208,36 @@ def read(environment: Mapping[str, str]) -> Settings:
     for item in fields(Settings):
         text = environment.get(PREFIX + item.name.upper())
         if text is not None:
-            values[item.name] = _parse(item.name, text, type(item.default), item.metadata["choices"])
+            values[item.name] = _parse(
+                item.name, text, type(item.default), item.metadata["choices"]
+            )
     known = {PREFIX + item.name.upper() for item in fields(Settings)}
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     if unknown:
-        raise SettingError(f"{', '.join(unknown)}: no such setting; docs/settings.md lists them all")
+        raise SettingError(
+            f"{', '.join(unknown)}: no such setting; docs/settings.md lists them all"
+        )
     settings = Settings(**values)
     if settings.streak_slide_seconds not in (1, 2, 5, 10):
-        raise SettingError("LEADERBOARD_STREAK_SLIDE_SECONDS must be 1, 2, 5 or 10, a divisor of 10")
+        raise SettingError(
+            "LEADERBOARD_STREAK_SLIDE_SECONDS must be 1, 2, 5 or 10, a divisor of 10"
+        )
     if settings.kafka_security_protocol != "PLAINTEXT" and not settings.kafka_brokers:
-        raise SettingError("LEADERBOARD_KAFKA_SECURITY_PROTOCOL is for a broker of your own: LEADERBOARD_KAFKA_BROKERS")
+        raise SettingError(
+            "LEADERBOARD_KAFKA_SECURITY_PROTOCOL is for a broker of your own: LEADERBOARD_KAFKA_BROKERS"
+        )
     if settings.has_kafka_login and not (settings.kafka_username and settings.kafka_password_file):
-        raise SettingError("a login to Kafka needs LEADERBOARD_KAFKA_USERNAME and LEADERBOARD_KAFKA_PASSWORD_FILE")
+        raise SettingError(
+            "a login to Kafka needs LEADERBOARD_KAFKA_USERNAME and LEADERBOARD_KAFKA_PASSWORD_FILE"
+        )
     return settings
 
 
 def _parse(name: str, text: str, kind: type, choices: tuple[str, ...]) -> Any:
     if choices and text not in choices:
-        raise SettingError(f"{PREFIX}{name.upper()} is {text!r}; it must be one of {', '.join(choices)}")
+        raise SettingError(
+            f"{PREFIX}{name.upper()} is {text!r}; it must be one of {', '.join(choices)}"
+        )
     try:
         return kind(text)
     except ValueError:

@@ -97,7 +97,8 @@ class KafkaSink:
         }
         tables = [*(table for game in games for table in self.tables(game.tables)), BANS]
         return {
-            game.topic(settings): {"num_partitions": settings.topic_partitions, "configs": events} for game in games
+            game.topic(settings): {"num_partitions": settings.topic_partitions, "configs": events}
+            for game in games
         } | {table.topic: {"num_partitions": 1, "configs": self._config(table)} for table in tables}
 
     def _config(self, table: Table) -> dict[str, str]:
@@ -142,7 +143,9 @@ class KafkaSink:
         with closing(kafka.reader(self._settings)) as consumer:
             topic = TopicPartition(table.topic, 0)
             consumer.assign([topic])
-            start, end = (ask([topic])[topic] for ask in (consumer.beginning_offsets, consumer.end_offsets))
+            start, end = (
+                ask([topic])[topic] for ask in (consumer.beginning_offsets, consumer.end_offsets)
+            )
             consumer.seek(topic, max(start, end - limit))
             values: dict[bytes, bytes] = {}
             until = time.monotonic() + kafka.ANSWER_SECONDS
@@ -223,7 +226,9 @@ def folded_tables(tables: Iterable[Table]) -> sqlite3.Connection:
     return db
 
 
-def fold(db: sqlite3.Connection, table: Table, records: Iterable[Record], settings: Settings) -> None:
+def fold(
+    db: sqlite3.Connection, table: Table, records: Iterable[Record], settings: Settings
+) -> None:
     """Apply records of a table's topic in their order; a record that is no row is skipped.
 
     So is a row with less than the one that is there, where totals only grow: a job repeats itself
@@ -259,7 +264,9 @@ def fold(db: sqlite3.Connection, table: Table, records: Iterable[Record], settin
 
 def _upsert(table: Table, columns: Sequence[str]) -> str:
     changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
-    new, old = (", ".join(f"{row}.{column}" for column in table.grows) for row in ("excluded", table.name))
+    new, old = (
+        ", ".join(f"{row}.{column}" for column in table.grows) for row in ("excluded", table.name)
+    )
     is_newer = f" WHERE ({new}) >= ({old})" if table.grows else ""
     places = ", ".join("?" * len(columns))
     insert = f"INSERT INTO {table.schema}.{table.name} VALUES ({places})"
@@ -287,7 +294,9 @@ class KafkaFold(Background):
     `topics` are the topics by table name, those of the jobs by default.
     """
 
-    def __init__(self, game: Game, settings: Settings, topics: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, game: Game, settings: Settings, topics: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(f"boards of {game.name} from Kafka", 1)
         self._game, self._settings = game, settings
         tables = (*game.listed, BANS)
@@ -305,7 +314,9 @@ class KafkaFold(Background):
             default = "does not answer" if self._db else "is still sending old records"
             trouble = self._trouble or default
         what = f"Kafka at {self._settings.brokers} {trouble}."
-        raise BoardsUnavailable(f"{what} The page comes back by itself; scripts/run_all.sh starts what is down.")
+        raise BoardsUnavailable(
+            f"{what} The page comes back by itself; scripts/run_all.sh starts what is down."
+        )
 
     def count(self, table: Table) -> int | None:
         """How many rows a table's newest period has, as of the last poll; None before it."""

@@ -90,10 +90,16 @@ class Follower:
         if not self.has_all and seconds_back < LONG_SECONDS:
             return latest
         short, long = (
-            [each["score"] for each in events if (now - each["event_at"]).total_seconds() <= seconds]
+            [
+                each["score"]
+                for each in events
+                if (now - each["event_at"]).total_seconds() <= seconds
+            ]
             for seconds in (SHORT_SECONDS, LONG_SECONDS)
         )
-        short_average, long_average = (sum(each) / len(each) if each else None for each in (short, long))
+        short_average, long_average = (
+            sum(each) / len(each) if each else None for each in (short, long)
+        )
         return replace(
             latest,
             short_term_average=short_average,
@@ -122,7 +128,9 @@ class LastEvents:
             except (KafkaError, OSError, AssertionError, ValueError) as error:
                 self._close()
                 what = f"Kafka at {self._settings.brokers} cannot be read: {first_line(error)}."
-                raise BoardsUnavailable(f"{what} scripts/run_all.sh starts what is down.") from error
+                raise BoardsUnavailable(
+                    f"{what} scripts/run_all.sh starts what is down."
+                ) from error
 
     def _read(self, user_id: str) -> Recent:
         consumer = self._opened()
@@ -137,8 +145,13 @@ class LastEvents:
             follower = self._caught_up(consumer, follower, partition)
         return follower.recent(datetime.now(UTC))
 
-    def _caught_up(self, consumer: KafkaConsumer, follower: Follower, partition: TopicPartition) -> Follower:
-        begin, end = (ask([partition])[partition] for ask in (consumer.beginning_offsets, consumer.end_offsets))
+    def _caught_up(
+        self, consumer: KafkaConsumer, follower: Follower, partition: TopicPartition
+    ) -> Follower:
+        begin, end = (
+            ask([partition])[partition]
+            for ask in (consumer.beginning_offsets, consumer.end_offsets)
+        )
         start = max(begin, end - LOOKED_BACK_RECORDS)
         if follower.position is None or not start <= follower.position <= end:
             follower = self._followers[follower.user_id] = Follower(follower.user_id)
@@ -149,7 +162,9 @@ class LastEvents:
         while follower.position < end:
             if monotonic() > waited_until:
                 raise ValueError(f"partition {partition.partition} answers too slowly")
-            for record in consumer.poll(timeout_ms=500, max_records=LOOKED_BACK_RECORDS).get(partition, ()):
+            for record in consumer.poll(timeout_ms=500, max_records=LOOKED_BACK_RECORDS).get(
+                partition, ()
+            ):
                 follower.take(record)
             follower.position = consumer.position(partition)
         return follower
@@ -162,7 +177,9 @@ class LastEvents:
 
     def _is_in_use(self) -> bool:
         with self._changing:
-            for user_id in [each.user_id for each in self._followers.values() if not is_recent(each.asked_at)]:
+            for user_id in [
+                each.user_id for each in self._followers.values() if not is_recent(each.asked_at)
+            ]:
                 del self._followers[user_id]
             if not self._followers:
                 self._close()
@@ -200,7 +217,9 @@ def form(user_id: str, recent: Recent | None, boards: Boards | None) -> Row:
     rows = boards.rows[HOT_STREAKS.name] if boards else []
     streak = next((row for row in rows if row["user_id"] == user_id), None)
     if streak:
-        return {name: streak[name] for name in (*names, "window_end")} | {"rank_number": streak["rank_number"]}
+        return {name: streak[name] for name in (*names, "window_end")} | {
+            "rank_number": streak["rank_number"]
+        }
     known = {name: getattr(recent, name, None) for name in names}
     return known | {"window_end": recent.at if recent else None, "rank_number": None}
 
@@ -210,8 +229,14 @@ def _event(record: Any) -> Row | None:
     try:
         fields = json.loads(record.value)
         score, millis = (float(fields[name]) for name in ("score", "event_time_millis"))
-        is_counted = score == int(score) and 0 <= score <= HIGHEST_SCORE and millis <= record.timestamp + AHEAD_MILLIS
-        if not is_counted or any(isinstance(fields[name], dict | list) for name in ("user_id", "team_id", "team_name")):
+        is_counted = (
+            score == int(score)
+            and 0 <= score <= HIGHEST_SCORE
+            and millis <= record.timestamp + AHEAD_MILLIS
+        )
+        if not is_counted or any(
+            isinstance(fields[name], dict | list) for name in ("user_id", "team_id", "team_name")
+        ):
             return None
         event_id = fields.get("event_id")
         return {

@@ -28,16 +28,22 @@ class ModerationError(Exception):
     """The decision cannot be made or told; the message says why and what to do."""
 
 
-def decide(settings: Settings, decision: str, kind: str, banned_id: str, reason: str, author: str) -> None:
+def decide(
+    settings: Settings, decision: str, kind: str, banned_id: str, reason: str, author: str
+) -> None:
     """Record a "ban" or "unban" of a "player" or "team" and show it on the boards of both sinks.
 
     Raises ModerationError when there is nothing to unban, or when the decision is recorded but
     Kafka did not take it.
     """
     with postgres.connect(postgres.moderator_dsn(settings)) as db, db.cursor() as cursor:
-        cursor.execute("SELECT FROM moderation.bans WHERE (kind, banned_id) = (%s, %s)", [kind, banned_id])
+        cursor.execute(
+            "SELECT FROM moderation.bans WHERE (kind, banned_id) = (%s, %s)", [kind, banned_id]
+        )
         if decision == "unban" and not cursor.rowcount:
-            raise ModerationError(f"{kind} {banned_id} is not banned; python -m boards.moderation list shows who is")
+            raise ModerationError(
+                f"{kind} {banned_id} is not banned; python -m boards.moderation list shows who is"
+            )
         cursor.execute(
             "INSERT INTO moderation.decisions (decision, kind, banned_id, reason, author) VALUES (%s, %s, %s, %s, %s)",
             [decision, kind, banned_id, reason, author],
@@ -54,7 +60,9 @@ def decide(settings: Settings, decision: str, kind: str, banned_id: str, reason:
 def publish(settings: Settings) -> None:
     """Make the topic `bans` what the database says. Raises KafkaError when it is not taken."""
     rows = {}
-    for kind, banned_id, reason, author, banned_at in _query(settings, "SELECT * FROM moderation.bans"):
+    for kind, banned_id, reason, author, banned_at in _query(
+        settings, "SELECT * FROM moderation.bans"
+    ):
         key = {"kind": kind, "banned_id": banned_id}
         value = key | {
             "reason": reason,
@@ -68,7 +76,9 @@ def publish(settings: Settings) -> None:
 def history(settings: Settings) -> list[tuple[Any, ...]]:
     """Every decision: (decided_at, decision, kind, banned_id, reason, author), the latest first."""
     columns = "decided_at, decision, kind, banned_id, reason, author"
-    return _query(settings, f"SELECT {columns} FROM moderation.decisions ORDER BY decision_number DESC")
+    return _query(
+        settings, f"SELECT {columns} FROM moderation.decisions ORDER BY decision_number DESC"
+    )
 
 
 def bans(settings: Settings) -> list[tuple[Any, ...]]:
@@ -84,14 +94,18 @@ def _query(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m boards.moderation", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m boards.moderation", description=__doc__.splitlines()[0]
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb, help in (("ban", "take off the boards"), ("unban", "bring back, with all points")):
         decision = verbs.add_parser(verb, help=help)
         decision.add_argument("kind", choices=KINDS)
         decision.add_argument("id", help="user_id or team_id, up to 128 characters")
         decision.add_argument("--reason", required=True)
-        decision.add_argument("--by", metavar="AUTHOR", default=getpass.getuser(), help="default: %(default)s")
+        decision.add_argument(
+            "--by", metavar="AUTHOR", default=getpass.getuser(), help="default: %(default)s"
+        )
     listing = verbs.add_parser("list", help="who is banned, since when, why and by whom")
     listing.add_argument("--history", action="store_true", help="every decision that was made")
     options = parser.parse_args(arguments)

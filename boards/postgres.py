@@ -88,11 +88,15 @@ class PostgresSink:
         secret = passwords(self._settings.state)
         # Only their hashes: the server writes a statement that fails into its log.
         hashes = {
-            f"{name}_password": encrypt_password(secret[f"postgres_{name}"], role, cursor, "scram-sha-256")
+            f"{name}_password": encrypt_password(
+                secret[f"postgres_{name}"], role, cursor, "scram-sha-256"
+            )
             for name, role in (("flink", FLINK), ("reader", READER), ("moderator", MODERATOR))
         }
         connections = CONNECTIONS_PER_SLOT * tables * self._settings.parallelism
-        cursor.execute(sql.read("postgres/roles.sql", **ROLES, **hashes, flink_connections=connections))
+        cursor.execute(
+            sql.read("postgres/roles.sql", **ROLES, **hashes, flink_connections=connections)
+        )
         if not self._settings.postgres_url:
             cursor.execute(sql.read("postgres/database.sql", database=DATABASE, **ROLES))
 
@@ -103,7 +107,9 @@ class PostgresSink:
         for view, select in self._views(table).items():
             cursor.execute(sql.read("postgres/view.sql", view=view, select=select, **ROLES))
         if table.grows:
-            new, old = (", ".join(f"{row}.{each}" for each in table.grows) for row in ("NEW", "OLD"))
+            new, old = (
+                ", ".join(f"{row}.{each}" for each in table.grows) for row in ("NEW", "OLD")
+            )
             statement = sql.read("postgres/reject_lower_totals.sql", table=name, new=new, old=old)
             cursor.execute(statement)
         if isinstance(table, Board) and table.keeps_best:
@@ -120,7 +126,9 @@ class PostgresSink:
         millis = sql.kept_millis(table, settings)
         if table.kept and millis:
             column = table.kept.column
-            cursor.execute(sql.read("postgres/forget_old.sql", table=name, column=column, millis=millis))
+            cursor.execute(
+                sql.read("postgres/forget_old.sql", table=name, column=column, millis=millis)
+            )
 
     def _views(self, table: Table) -> dict[str, str]:
         if not sql.has(table, "rank.sql"):
@@ -142,7 +150,9 @@ class PostgresSink:
             has_own = sql.has(table, "count.sql")
             select = sql.read(f"{table.folder}/count.sql") if has_own else sql.count(table)
             named = f"SELECT ({select.strip()}) AS count"
-            cursor.execute(sql.read("postgres/view.sql", view=f"{name}_count", select=named, **ROLES))
+            cursor.execute(
+                sql.read("postgres/view.sql", view=f"{name}_count", select=named, **ROLES)
+            )
 
     def clear(self, tables: Iterable[Table], since: int = 0) -> None:
         owner = postgres.owner_dsn(self._settings)
@@ -200,6 +210,8 @@ class RejectsByReason:
 
     def count(self, ends: dict[int, int]) -> dict[str, float]:
         """The counts by reason. Raises BoardsUnavailable when the list cannot be read."""
+        if self._game.rejects is None:
+            return {}
         try:
             dsn = postgres.reader_dsn(self._settings)
             with closing(postgres.connect(dsn)) as db, db.cursor() as cursor:
@@ -222,6 +234,8 @@ class RejectsByReason:
 
 def _collation(cursor: Cursor) -> str:
     """One that knows the letters of all alphabets, where this server has one."""
-    cursor.execute("SELECT collname FROM pg_collation WHERE collname = ANY (%s)", [list(COLLATIONS)])
+    cursor.execute(
+        "SELECT collname FROM pg_collation WHERE collname = ANY (%s)", [list(COLLATIONS)]
+    )
     known = {name for (name,) in cursor.fetchall()}
     return f'"{next((name for name in COLLATIONS if name in known), "default")}"'

@@ -52,7 +52,9 @@ class EventRate(Background):
             while self._is_wanted():
                 began = monotonic()
                 numbers = consumer.partitions_for_topic(self._topic) or ()
-                ends = consumer.end_offsets([TopicPartition(self._topic, number) for number in numbers])
+                ends = consumer.end_offsets(
+                    [TopicPartition(self._topic, number) for number in numbers]
+                )
                 with self._changed:
                     self._ends.append((monotonic(), sum(ends.values())))
                 Event().wait(max(0, began + LOOK_SECONDS - monotonic()))

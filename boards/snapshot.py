@@ -61,7 +61,10 @@ class Boards:
 def named_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
     """Rows by column, with times in UTC."""
     return [
-        {name: _utc(value) if name.endswith(TIME_ENDINGS) else value for name, value in zip(names, row, strict=True)}
+        {
+            name: _utc(value) if name.endswith(TIME_ENDINGS) else value
+            for name, value in zip(names, row, strict=True)
+        }
         for row in rows
     ]
 

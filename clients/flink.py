@@ -89,7 +89,9 @@ def rest(settings: Settings, method: str, path: str, body: dict[str, Any] | None
 
 def readable(error: Exception) -> str:
     """Flink's own error as one sentence: the innermost cause, without the stack trace."""
-    causes = re.findall(r"^(?:Caused by: |: )(?:[\w.$]+\.)?(\w+): (.+)$", str(error), flags=re.MULTILINE)
+    causes = re.findall(
+        r"^(?:Caused by: |: )(?:[\w.$]+\.)?(\w+): (.+)$", str(error), flags=re.MULTILINE
+    )
     if not causes:
         return str(error).strip().splitlines()[0]
     kind, text = causes[-1]

@@ -30,7 +30,9 @@ def _home_of(java: str | None) -> str | None:
 
 def _version(home: Path) -> str | None:
     try:
-        shown = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=20).stderr
+        shown = subprocess.run(
+            [home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=20
+        ).stderr
     except OSError:
         return None
     found = re.search(r'version "(\d+)', shown)

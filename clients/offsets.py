@@ -64,7 +64,11 @@ def _offsets(client: KafkaAdminClient, of: list[TopicPartition], spec: int) -> O
 def committed(client: KafkaAdminClient, topic: str, group: str) -> Offsets:
     """The offsets of a topic that a consumer group has committed."""
     listed = client.list_group_offsets(group)[group]
-    return {partition.partition: each.offset for partition, each in listed.items() if partition.topic == topic}
+    return {
+        partition.partition: each.offset
+        for partition, each in listed.items()
+        if partition.topic == topic
+    }
 
 
 def end(settings: Settings, topic: str) -> int:
@@ -107,4 +111,8 @@ def forget(settings: Settings, groups: Iterable[str]) -> None:
 
 def _refused(client: KafkaAdminClient, groups: list[str]) -> dict[str, str]:
     answers = client.delete_groups(groups)
-    return {group: answer for group, answer in answers.items() if answer not in ("OK", "GroupIdNotFoundError")}
+    return {
+        group: answer
+        for group, answer in answers.items()
+        if answer not in ("OK", "GroupIdNotFoundError")
+    }

@@ -26,7 +26,11 @@ def passwords(state: Path) -> dict[str, str]:
     """
     given = state / "passwords"
     if given.is_dir():
-        return {path.name: path.read_text().strip() for path in map(given.joinpath, NAMES) if path.exists()}
+        return {
+            path.name: path.read_text().strip()
+            for path in map(given.joinpath, NAMES)
+            if path.exists()
+        }
     path = state / "passwords.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     missing = [name for name in NAMES if name not in known]
@@ -39,5 +43,7 @@ def passwords(state: Path) -> dict[str, str]:
 def write_secret(path: Path, text: str) -> None:
     """Write a file that only its owner can read, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(text)

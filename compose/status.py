@@ -77,7 +77,8 @@ class Status:
     sink              the sink that the jobs write to; None when none of them runs
     ends              how many records each partition ever had, by topic
     board_rows        the rows of each board, of all games, by its name
-    board_age_seconds the age of its newest row; None for a board that carries no time
+    board_age_seconds the age of its newest row; None for a board that carries no time. A board
+                      that may be empty may also be old, and is left out
     late_events       events of the newest season that came too late for a board, where counted
     """
 
@@ -142,7 +143,9 @@ def _with_boards(found: Status, sink_name: str, settings: Settings) -> Status:
         found,
         board_rows={board.name: len(each.rows[board.name]) for board, each in boards},
         board_age_seconds={
-            board.name: _age(each.newest(board)) for board, each in boards if each.rows[board.name]
+            board.name: _age(each.newest(board))
+            for board, each in boards
+            if each.rows[board.name] and not board.may_be_empty
         },
         late_events={
             board.name: count

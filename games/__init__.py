@@ -29,9 +29,12 @@ def _all(names: str) -> tuple[Game, ...]:
     games = tuple(load(name.strip()) for name in names.split(","))
     tables = Counter(table.name for game in games for table in game.tables)
     jobs = Counter(job for game in games for job in game.jobs)
-    for name, times in (tables + jobs).items():
-        if max(tables[name], jobs[name]) > 1:
-            raise SettingError(f"LEADERBOARD_GAMES: {name} is there {times} times; names are unique")
+    twice = sorted(name for name, times in (tables | jobs).items() if times > 1)
+    if twice:
+        raise SettingError(
+            f"LEADERBOARD_GAMES: {', '.join(twice)} would be there twice; each game is named once, "
+            "and tables and jobs have names of their own among all games"
+        )
     return games
 
 

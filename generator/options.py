@@ -9,16 +9,14 @@ import secrets
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any
 
 from clients.errors import SetupError
 from generator.record import Source
-from generator.run import Options, run_all
+from generator.run import FILE, KAFKA, OUTPUTS, Options, run_all
 from generator.stop import Stop
 from settings import settings
-
-DUE_NAMES = ("seed", "start", "count", "duration", "processes")
-NAMES = (*DUE_NAMES, "output", "path", "topic", "brokers", "metrics_port")
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -74,9 +72,7 @@ def add_output(group: Any, topic: str) -> None:
         "kafka; print: JSON lines on stdout; file: JSON lines (an empty line is an empty message "
         "or a tombstone)"
     )
-    group.add_argument(
-        "--output", choices=("kafka", "print", "file"), default="kafka", help=outputs
-    )
+    group.add_argument("--output", choices=OUTPUTS, default=KAFKA, help=outputs)
     group.add_argument("--path", metavar="FILE", help="the file to write")
     group.add_argument(
         "--metrics-port",
@@ -103,11 +99,11 @@ def checked(parser: argparse.ArgumentParser, words: list[str] | None) -> argpars
     Raises SystemExit(2) after a message about options that do not go together.
     """
     given = parser.parse_args(words)
-    if given.output == "file" and not given.path:
+    if given.output == FILE and not given.path:
         parser.error("--output file needs --path FILE")
-    if given.path and given.output != "file":
+    if given.path and given.output != FILE:
         parser.error("--path needs --output file")
-    if given.processes > 1 and given.output != "kafka":
+    if given.processes > 1 and given.output != KAFKA:
         parser.error("--processes needs --output kafka")
     if given.processes > 1 and given.metrics_port:
         parser.error("--metrics-port needs --processes 1")
@@ -118,7 +114,8 @@ def checked(parser: argparse.ArgumentParser, words: list[str] | None) -> argpars
 
 def options(source: Source, given: argparse.Namespace) -> Options:
     """What a run of this source needs to know."""
-    return Options(source, **{name: getattr(given, name) for name in NAMES})
+    names = (each.name for each in fields(Options) if each.name != "source")
+    return Options(source, **{name: getattr(given, name) for name in names})
 
 
 def run(options: Options) -> int:

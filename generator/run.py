@@ -19,6 +19,7 @@ from generator.writer import KafkaWriter, LineWriter, Tally, Writer
 from settings import settings
 
 STATUS_SECONDS = 10.0
+KAFKA, PRINT, FILE = OUTPUTS = ("kafka", "print", "file")
 
 
 def part(total: int, process: int, processes: int) -> int:
@@ -109,15 +110,16 @@ class Run:
     @contextmanager
     def _output(self) -> Iterator[Writer]:
         options = self._options
-        if options.output == "kafka":
+        if options.output == FILE:
+            assert options.path, "the command line asks for one"
+            with open(options.path, "wb") as file:
+                yield LineWriter(file)
+        elif options.output == PRINT:
+            yield LineWriter(sys.stdout.buffer)
+        else:
             yield KafkaWriter(
                 options.brokers, options.topic, self._wait, self._stop.is_asked, self._status.say
             )
-        elif options.output == "file":
-            with open(options.path, "wb") as file:
-                yield LineWriter(file)
-        else:
-            yield LineWriter(sys.stdout.buffer)
 
     def _send(self, stream: Iterator[Record]) -> None:
         options = self._options

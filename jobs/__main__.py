@@ -63,7 +63,9 @@ def _all_jobs() -> list[tuple[str, str]]:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     names = [job for _, job in _all_jobs()]
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
-    parser.add_argument("jobs", nargs="*", metavar="job", help=f"which: {', '.join(names)}; all by default")
+    parser.add_argument(
+        "jobs", nargs="*", metavar="job", help=f"which: {', '.join(names)}; all by default"
+    )
     parser.add_argument(
         "--sink",
         choices=sinks.NAMES,
@@ -96,7 +98,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     if unknown:
         parser.error(f"no job is called {', '.join(unknown)}; there are {', '.join(names)}")
     if options.application and (options.rebuild or options.switch):
-        parser.error("--application starts its job each time that its JobManager starts: it can end or empty nothing")
+        parser.error(
+            "--application starts its job each time that its JobManager starts: it can end or empty nothing"
+        )
     if options.application and options.jobs:
         parser.error("--application computes all boards")
     if options.application and len(chosen(settings)) > 1:
@@ -174,7 +178,11 @@ def _plans(
     # A job ends as a whole: whoever wants one board of it anew gets all of them.
     ended = computing(ending, settings)
     wanted = [each for each in _all_jobs() if each in options.jobs or each[1] in ended]
-    staying = {job: name for job, name in computing([*jobs, *going_on], settings).items() if name not in ending}
+    staying = {
+        job: name
+        for job, name in computing([*jobs, *going_on], settings).items()
+        if name not in ending
+    }
     plans = {}
     for name, tables in planned(wanted, options.sink, settings, staying.values()).items():
         clash = {staying[job] for job in computing([name], settings) if job in staying}
@@ -234,7 +242,9 @@ def _end(jobs: Mapping[JobName, str]) -> None:
     for name, job_id in jobs.items():
         flink.cancel(settings, job_id)
         print(f"{name}: ends")
-    waiting = Retrying(stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool))
+    waiting = Retrying(
+        stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool)
+    )
     try:
         waiting(lambda: jobs.keys() & running(settings).keys())
     except RetryError:

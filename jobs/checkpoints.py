@@ -28,7 +28,9 @@ def clear(settings: Settings) -> None:
 
 
 def _clear(folder: Path, latest: int) -> None:
-    kept = (folder / f"chk-{latest}" / "_metadata").read_bytes()  # names the files that it shares with others
+    kept = (
+        folder / f"chk-{latest}" / "_metadata"
+    ).read_bytes()  # names the files that it shares with others
     for checkpoint in folder.glob("chk-*"):
         if int(checkpoint.name.removeprefix("chk-")) < latest and _is_abandoned(checkpoint):
             shutil.rmtree(checkpoint, ignore_errors=True)  # Flink may be deleting it too

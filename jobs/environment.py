@@ -96,14 +96,18 @@ def savepoint_folder(settings: Settings) -> Path:
     return settings.state / "data" / "flink" / "savepoints"
 
 
-def environment_for(name: JobName, settings: Settings, is_application: bool = False) -> TableEnvironment:
+def environment_for(
+    name: JobName, settings: Settings, is_application: bool = False
+) -> TableEnvironment:
     """A TableEnvironment that knows what a job reads and writes."""
     environment = table_environment(settings, is_application)
     define_tables(environment, game_of(name, settings), name.sink, settings, name.group)
     return environment
 
 
-def define_tables(environment: TableEnvironment, game: Game, sink_name: str, settings: Settings, group: str) -> None:
+def define_tables(
+    environment: TableEnvironment, game: Game, sink_name: str, settings: Settings, group: str
+) -> None:
     """Define what a game's SELECTs read from, as a consumer group, and its tables in a sink."""
     for statement in source_statements(game, settings, group):
         environment.execute_sql(statement)
@@ -143,7 +147,9 @@ def compile_plan(
     return environment.load_plan(PlanReference.from_json_string(json.dumps(plan)))
 
 
-def execute(environment: TableEnvironment, plan: CompiledPlan, title: str, savepoint: str | None = None) -> None:
+def execute(
+    environment: TableEnvironment, plan: CompiledPlan, title: str, savepoint: str | None = None
+) -> None:
     """Submit a compiled plan as a job of this title, from a savepoint if there is one."""
     environment.get_config().set("pipeline.name", title)
     if savepoint:

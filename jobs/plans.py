@@ -90,14 +90,21 @@ def batched(plan: Plan) -> Plan:
 
 def numbered(plan: Plan) -> Plan:
     """The plan with its operators numbered from 1, those that keep nothing last."""
-    in_turn = sorted(plan["nodes"], key=lambda node: (node["type"].startswith(STATELESS), node["id"]))
+    in_turn = sorted(
+        plan["nodes"], key=lambda node: (node["type"].startswith(STATELESS), node["id"])
+    )
     numbers = {node["id"]: number for number, node in enumerate(in_turn, start=1)}
     nodes = [node | {"id": numbers[node["id"]]} for node in plan["nodes"]]
-    edges = [edge | {end: numbers[edge[end]] for end in ("source", "target")} for edge in plan["edges"]]
+    edges = [
+        edge | {end: numbers[edge[end]] for end in ("source", "target")} for edge in plan["edges"]
+    ]
     return plan | {"nodes": nodes, "edges": edges}
 
 
 def stateful_operators(plan: Plan) -> list[dict[str, Any]]:
     """The operators that keep state, without what says nothing about it."""
     stateful = [node for node in plan["nodes"] if not node["type"].startswith(STATELESS)]
-    return [{name: value for name, value in node.items() if name not in ("id", "configuration")} for node in stateful]
+    return [
+        {name: value for name, value in node.items() if name not in ("id", "configuration")}
+        for node in stateful
+    ]

@@ -53,7 +53,9 @@ def suspend(settings: Settings, name: JobName, job_id: str) -> None:
     try:
         outcome = waiting(flink.rest, settings, "GET", progress)["operation"]
     except RetryError:
-        raise JobError(f"'{name}' took no savepoint within {SAVEPOINT_SECONDS} s; it runs on") from None
+        raise JobError(
+            f"'{name}' took no savepoint within {SAVEPOINT_SECONDS} s; it runs on"
+        ) from None
     if "location" not in outcome:
         cause = flink.readable(Exception(outcome["failure-cause"]["stack-trace"]))
         raise JobError(f"'{name}' could not take a savepoint and runs on: {cause}")
@@ -62,7 +64,11 @@ def suspend(settings: Settings, name: JobName, job_id: str) -> None:
 
 def suspended(settings: Settings) -> dict[JobName, str]:
     """The savepoint of every job that was stopped with one, by its name."""
-    return {name: savepoint for name in all_names(settings) if (savepoint := _read(settings, name).savepoint)}
+    return {
+        name: savepoint
+        for name in all_names(settings)
+        if (savepoint := _read(settings, name).savepoint)
+    }
 
 
 def forget(settings: Settings, names: Iterable[JobName]) -> None:
@@ -114,11 +120,15 @@ def _await_tasks(settings: Settings, name: JobName, job_id: str) -> str | None:
         history = answer["exceptionHistory"]["entries"]
         return history[0]["stacktrace"] if history else None
 
-    waiting = Retrying(stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool))
+    waiting = Retrying(
+        stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool)
+    )
     try:
         waiting(lambda: not (run() or failure()))
     except RetryError:
-        raise JobError(f"'{name}' does not run after {START_SECONDS} s; Flink's page tells why") from None
+        raise JobError(
+            f"'{name}' does not run after {START_SECONDS} s; Flink's page tells why"
+        ) from None
     return None if run() else failure()
 
 

@@ -43,7 +43,9 @@ class Message:
     value: bytes | None
 
 
-def run(stack: Stack, messages: list[Message], **changed: object) -> tuple[list[Record], dict[str, list[Row]]]:
+def run(
+    stack: Stack, messages: list[Message], **changed: object
+) -> tuple[list[Record], dict[str, list[Row]]]:
     """The records that the messages became, and the rows of every table once all jobs, as one, have read them.
 
     `changed` are settings other than the stack's.

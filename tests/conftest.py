@@ -46,9 +46,16 @@ class Stack:
         """Run `python -m <words>`; a failure shows what it printed."""
         command = [sys.executable, "-m", *words]
         done = subprocess.run(
-            command, env=self.environment, cwd=self.project, capture_output=True, text=True, timeout=DEADLINE_SECONDS
+            command,
+            env=self.environment,
+            cwd=self.project,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
         )
-        assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        assert not check or done.returncode == 0, (
+            f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     def changed(self, **settings: object) -> Stack:
@@ -63,7 +70,9 @@ class Stack:
     def begin(self, *words: str, stderr: IO | int = DEVNULL) -> subprocess.Popen:
         """Start `python -m <words>` in the background, before all others; what it says is lost, or in `stderr`."""
         command = [*FIRST, sys.executable, "-m", *words]
-        return subprocess.Popen(command, env=self.environment, cwd=self.project, stdout=DEVNULL, stderr=stderr)
+        return subprocess.Popen(
+            command, env=self.environment, cwd=self.project, stdout=DEVNULL, stderr=stderr
+        )
 
     def kill(self, service: str) -> None:
         """Let a service die as by kill -9; the supervisor starts it again."""
@@ -77,7 +86,10 @@ class Stack:
             records = []
             while any(consumer.position(each) < ends[each] for each in partitions):
                 for polled in consumer.poll(timeout_ms=1000).values():
-                    records += [Record(each.partition, each.offset, each.timestamp, each.value) for each in polled]
+                    records += [
+                        Record(each.partition, each.offset, each.timestamp, each.value)
+                        for each in polled
+                    ]
         return records
 
     def records_sent(self) -> int:
@@ -96,7 +108,9 @@ class Stack:
 def eventually(check: Callable[[], None]) -> None:
     """Repeat the check until it holds; the last failure is raised when it does not in time."""
     for attempt in Retrying(
-        retry=retry_if_exception_type((AssertionError, BoardsUnavailable, requests.RequestException)),
+        retry=retry_if_exception_type(
+            (AssertionError, BoardsUnavailable, requests.RequestException)
+        ),
         wait=wait_fixed(0.5),
         stop=stop_after_delay(DEADLINE_SECONDS),
         reraise=True,
@@ -124,10 +138,14 @@ def page_server(
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     own = {f"{PREFIX}DASHBOARD_PORT": str(port), f"{PREFIX}OIDC_PAGE_URL": address}
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment | own, cwd=project)
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], env=environment | own, cwd=project
+    )
     try:
         for attempt in Retrying(
-            retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(0.2), stop=stop_after_delay(60)
+            retry=retry_if_exception_type(requests.RequestException),
+            wait=wait_fixed(0.2),
+            stop=stop_after_delay(60),
         ):
             with attempt:
                 requests.get(f"{address}/healthz", timeout=5).raise_for_status()
@@ -160,7 +178,14 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Kafka, PostgreSQL and Flink, empty, with topics, tables and roles."""
-    yield from _running(tmp_path_factory.mktemp("stack"), "postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
+    yield from _running(
+        tmp_path_factory.mktemp("stack"),
+        "postgres",
+        "zookeeper",
+        "kafka",
+        "jobmanager",
+        "taskmanager",
+    )
 
 
 def _running(state: Path, *services: str) -> Iterator[Stack]:
@@ -177,7 +202,11 @@ def _running(state: Path, *services: str) -> Iterator[Stack]:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The real browser that the page is tested in."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     assert program, "The page is tested in Chromium: install it with the system's package manager."
     with sync_playwright() as playwright:
         # No sandbox, because root has none; no background networking, because it is not what is tested.

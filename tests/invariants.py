@@ -38,7 +38,9 @@ def violations(read: Boards) -> set[str]:
         if len({row[board.found_by] for row in rows}) < len(rows):
             found.add(f"{name}: somebody twice")
         best_first = sorted(-value for value in values)
-        if [row["rank_number"] for row in rows] != [1 + bisect.bisect_left(best_first, -value) for value in values]:
+        if [row["rank_number"] for row in rows] != [
+            1 + bisect.bisect_left(best_first, -value) for value in values
+        ]:
             found.add(f"{name}: ranks are not 1, 2, 2, 4")
         if any(value < after for value, after in pairwise(values)):
             found.add(f"{name}: values rise down the board")
@@ -92,7 +94,9 @@ class History:
             first = self.windows.setdefault(window, streaks)
             if first != streaks:
                 changed = [row for row in (*first, *streaks) if (row in first) != (row in streaks)]
-                self.found["hot_streaks: a window with two contents"].append(f"{changed} at {at:.1f}")
+                self.found["hot_streaks: a window with two contents"].append(
+                    f"{changed} at {at:.1f}"
+                )
 
     def expect_nothing(self) -> None:
         """Raises AssertionError with how often something impossible was seen, and the first of each."""
@@ -122,7 +126,11 @@ class Reader(History):
     """Reads a sink's boards all the time, every 20 ms by default, in the background until it is left."""
 
     def __init__(
-        self, sink_name: str, settings: Settings, may_restart: bool = False, every_seconds: float = READ_EVERY_SECONDS
+        self,
+        sink_name: str,
+        settings: Settings,
+        may_restart: bool = False,
+        every_seconds: float = READ_EVERY_SECONDS,
     ) -> None:
         super().__init__(may_restart)
         self.unavailable = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -129,7 +130,10 @@ def _whole_number(value: object, name: str) -> int:
         number = float(text) if not set(text) - set("0123456789.eE+-") else float("nan")
     except ValueError:
         number = float("nan")
-    _require(number == number and abs(number) != float("inf") and number == int(number), f"{name} not a whole number")
+    _require(
+        number == number and abs(number) != float("inf") and number == int(number),
+        f"{name} not a whole number",
+    )
     return int(number)
 
 
@@ -284,7 +288,12 @@ def player_totals(summed: Totals) -> list[dict]:
 def member_totals(summed: Totals) -> list[dict]:
     """Everybody's points for each team as the table has them, by team and player."""
     return [
-        {"season_start": summed.season, "team_id": team_id, "user_id": user_id, "player_total": total.score}
+        {
+            "season_start": summed.season,
+            "team_id": team_id,
+            "user_id": user_id,
+            "player_total": total.score,
+        }
         for (team_id, user_id), total in sorted(summed.members.items())
     ]
 
@@ -344,7 +353,8 @@ def hot_streaks(events: list[Event], window_end: int) -> list[dict]:
 
 def _ranked(rows: list[dict], value: str, tie_break) -> list[dict]:
     ordered = sorted(rows, key=lambda row: (-row[value], *tie_break(row)))
-    return [{"rank_number": 1 + sum(other[value] > row[value] for other in rows), **row} for row in ordered]
+    falling = [-row[value] for row in ordered]
+    return [{"rank_number": 1 + bisect_left(falling, -row[value]), **row} for row in ordered]
 
 
 def moment(millis: int) -> datetime:

@@ -20,6 +20,7 @@ from itertools import islice
 from rich.console import Console
 from rich.table import Table
 
+from boards.sinks import sink as sink_of
 from clients.errors import BoardsUnavailable
 from compose import postgres as postgres_server
 from jobs.environment import checkpoint_folder
@@ -48,7 +49,9 @@ DISK_MB = 2048  # of each small disk that is filled
 def main() -> int:
     """0 when everything held."""
     options = _parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # services and small disks go with it
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # services and small disks go with it
     print(f"seed {options.seed}, {options.rate} events/s, boards in {options.sink}", flush=True)
     stack = Stack(settings, dict(os.environ))
     with nullcontext(False) if options.no_faults else _small_disks(stack) as has_small_disks:
@@ -68,11 +71,17 @@ def _parse() -> argparse.Namespace:
         default=60,
         help="at least so long, and until each fault has been there (default %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the schedule")
-    parser.add_argument("--rate", type=int, default=2000, help="events per second (default %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the schedule"
+    )
+    parser.add_argument(
+        "--rate", type=int, default=2000, help="events per second (default %(default)s)"
+    )
     parser.add_argument("--sink", choices=("postgres", "kafka"), default="postgres")
     parser.add_argument("--only", default="", help="only faults with this in their name")
-    parser.add_argument("--no-faults", action="store_true", help="load alone: memory and disk must come to rest")
+    parser.add_argument(
+        "--no-faults", action="store_true", help="load alone: memory and disk must come to rest"
+    )
     return parser.parse_args()
 
 
@@ -93,9 +102,14 @@ def _faults(sink: str, chance: random.Random, has_small_disks: bool) -> dict[str
         "a table locked for 60 s": lock("flink.top_players", 60),
     }
     if has_small_disks:
-        faults |= {f"disk of {name} full for 30 s": fill(path, 30) for name, path in _disks().items()}
-    elsewhere = ("postgres", "table") if sink == "kafka" else ()
-    return {name: fault for name, fault in faults.items() if not any(each in name for each in elsewhere)}
+        faults |= {
+            f"disk of {name} full for 30 s": fill(path, 30) for name, path in _disks().items()
+        }
+    has_database = sink_of(sink, settings).can_look_up
+    elsewhere = () if has_database else ("postgres", "table")
+    return {
+        name: fault for name, fault in faults.items() if not any(each in name for each in elsewhere)
+    }
 
 
 def _schedule(faults: dict[str, Fault], chance: random.Random) -> Iterator[tuple[str, Fault]]:
@@ -115,9 +129,14 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
         problems.append(f"no fault has {options.only!r} in its name")
     if not has_small_disks and not options.no_faults:
         problems.append("no disk was filled: mounting small ones needs root")
-    with system.under_load(stack, options.sink, options.rate, options.seed) as made, Resources(stack) as resources:
+    with (
+        system.under_load(stack, options.sink, options.rate, options.seed) as made,
+        Resources(stack) as resources,
+    ):
         ends = time.monotonic() + 60 * options.minutes
-        loud = [(0.0, time.time())]  # logs of earlier runs; and a new broker refuses this and that for a moment
+        loud = [
+            (0.0, time.time())
+        ]  # logs of earlier runs; and a new broker refuses this and that for a moment
         schedule, due = _schedule(faults, chance), len(faults)
         while time.monotonic() < ends or due > 0:
             time.sleep(REST_SECONDS)
@@ -169,11 +188,13 @@ def _small_disks(stack: Stack) -> Iterator[bool]:
     """Disks of their own, in memory, where they can be mounted."""
     mounted = []
     try:
-        for name, path in _disks().items() if os.geteuid() == 0 else ():
+        for path in _disks().values() if os.geteuid() == 0 else ():
             os.makedirs(path, exist_ok=True)
-            owner = f",uid={postgres_server.unprivileged_user().pw_uid}" if name == "postgres" else ""
-            options = f"size={DISK_MB}m,mode=700{owner}"
-            if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "leaderboard", path]).returncode == 0:
+            is_database = path == str(postgres_server.data_folder(settings))
+            owner = postgres_server.unprivileged_user().pw_uid if is_database else os.geteuid()
+            options = f"size={DISK_MB}m,mode=700,uid={owner}"
+            mount = ["mount", "-t", "tmpfs", "-o", options, "leaderboard", path]
+            if subprocess.run(mount).returncode == 0:
                 mounted.append(path)
         yield len(mounted) == len(_disks())
     finally:

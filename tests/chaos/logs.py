@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 # A line that begins with a time and carries a level that means trouble; PostgreSQL has no comma and names its zone.
-TROUBLE = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,]\d+ .*?\b(ERROR|FATAL|PANIC)\b:?\s*(.*)$")
+TROUBLE = re.compile(
+    r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,]\d+ .*?\b(ERROR|FATAL|PANIC)\b:?\s*(.*)$"
+)
 
 
 def unexplained(folder: Path, loud: Iterable[tuple[float, float]]) -> list[str]:

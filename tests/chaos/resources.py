@@ -53,14 +53,22 @@ class Resources:
             states = services.rpc(self._stack.settings).getAllProcessInfo()
         except OSError:  # everything is down on purpose
             return {}
-        running = {each["name"]: each["pid"] for each in states if each["name"] in SERVICES and each["pid"]}
+        running = {
+            each["name"]: each["pid"] for each in states if each["name"] in SERVICES and each["pid"]
+        }
         return {f"{name}, memory": _memory_mb(pid) for name, pid in running.items()}
 
     def _disk(self) -> dict[str, float]:
         data = self._stack.settings.state / "data"
-        folders = [*data.iterdir(), checkpoint_folder(self._stack.settings), self._stack.settings.state / "logs"]
+        folders = [
+            *data.iterdir(),
+            checkpoint_folder(self._stack.settings),
+            self._stack.settings.state / "logs",
+        ]
         files = sum(len(files) for _, _, files in os.walk(data / "flink"))
-        return {f"{folder.name}, disk": _size_mb(folder) for folder in folders} | {"flink, files": files}
+        return {f"{folder.name}, disk": _size_mb(folder) for folder in folders} | {
+            "flink, files": files
+        }
 
     def table(self) -> Table:
         """Medians of the first, the middle and the last third of the time, in MB or files."""
@@ -74,7 +82,10 @@ class Resources:
         third = len(self._samples) // 3
         parts = [self._samples[n * third : (n + 1) * third] for n in range(3)]
         names = sorted({name for sample in self._samples for name in sample})
-        return {name: [_median([each[name] for each in part if name in each]) for part in parts] for name in names}
+        return {
+            name: [_median([each[name] for each in part if name in each]) for part in parts]
+            for name in names
+        }
 
 
 def grown(thirds: Thirds) -> list[str]:

@@ -128,7 +128,9 @@ class System:
             standstill = max(standstill, *(at - moved for moved in moved_at.values()))
             standing = [name for name, moved in moved_at.items() if at - moved > BACK_SECONDS]
             assert not standing, f"{', '.join(standing)} stood still for {BACK_SECONDS} s"
-            assert healthy_at or at - since < HEALTHY_SECONDS, f"no checkpoint of every job within {HEALTHY_SECONDS} s"
+            assert healthy_at or at - since < HEALTHY_SECONDS, (
+                f"no checkpoint of every job within {HEALTHY_SECONDS} s"
+            )
             moved_at |= {name: at for name in last if now[name] > last[name]}
             last = now
             healthy_at = healthy_at or (at if self._has_checkpoints(since) else None)
@@ -162,7 +164,9 @@ class System:
         in_topic = Counter(_timeless(record.value or b"") for record in held)
         sent = last.sent()
         unknown = in_topic - sum((each.may_have_sent() for each in killed), sent)
-        lost = (sum((each.sent() for each in killed), sent) - in_topic).total() - sum(each.pending() for each in killed)
+        lost = (sum((each.sent() for each in killed), sent) - in_topic).total() - sum(
+            each.pending() for each in killed
+        )
         assert lost <= 0 and not unknown, f"lost: {lost}, twice: {unknown.total()} of {len(held)}"
         totals = oracle.totals(oracle.accepted(held))
         eventually(lambda: self._expect(totals))

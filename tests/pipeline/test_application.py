@@ -27,7 +27,11 @@ from tests import bounded, oracle
 from tests.conftest import DEADLINE_SECONDS, Stack, eventually, free_ports
 
 DEPLOYMENT = next(YAML(typ="safe").load_all(PROJECT / "deploy" / "flink.yaml"))["spec"]
-STORED = ("high-availability.storageDir", "execution.checkpointing.dir", "execution.checkpointing.savepoint-dir")
+STORED = (
+    "high-availability.storageDir",
+    "execution.checkpointing.dir",
+    "execution.checkpointing.savepoint-dir",
+)
 TITLE = JobName("score", ALL_BOARDS, "postgres").title
 
 
@@ -41,20 +45,28 @@ def own(stack: Stack, tmp_path: Path) -> Stack:
         "postgres_url": "postgresql://{user}@{host}:{port}/{dbname}".format(**url),
         "flink_rest_address": f"127.0.0.1:{free_ports(1)[0]}",
     }
-    environment = stack.environment | {PREFIX + name.upper(): value for name, value in changed.items()}
+    environment = stack.environment | {
+        PREFIX + name.upper(): value for name, value in changed.items()
+    }
     made = Stack(settings_module.read(environment), environment)
     (tmp_path / "jars").symlink_to(stack.settings.state / "jars")
     (tmp_path / "passwords").mkdir()
     for name in ("postgres_flink", "postgres_reader", "postgres_moderator"):
         (tmp_path / "passwords" / name).write_text(passwords(stack.settings.state)[name])
-    replace(made, environment=environment | {"PGPASSWORD": url["password"]}).run("compose", "create")
+    replace(made, environment=environment | {"PGPASSWORD": url["password"]}).run(
+        "compose", "create"
+    )
     _write_configuration(made)
     return made
 
 
 def _write_configuration(own: Stack) -> None:
     """What the operator writes for Flink, with ZooKeeper and a folder in the place of what Kubernetes gives."""
-    given = {key: value for key, value in DEPLOYMENT["flinkConfiguration"].items() if not key.startswith("kubernetes.")}
+    given = {
+        key: value
+        for key, value in DEPLOYMENT["flinkConfiguration"].items()
+        if not key.startswith("kubernetes.")
+    }
     host, rest_port = own.settings.flink_rest.split(":")
     rpc, blob, taskmanager, data = free_ports(4)
     addresses = ("jobmanager.rpc.address", "rest.address", "taskmanager.host")
@@ -99,12 +111,16 @@ def process(own: Stack, *words: str) -> Iterator[subprocess.Popen]:
 def jobmanager(own: Stack, *options: str) -> AbstractContextManager[subprocess.Popen]:
     """A JobManager that starts the application, as in the pod that the operator makes."""
     asked = DEPLOYMENT["job"]
-    return process(own, "standalone-job.sh", *options, "--job-classname", asked["entryClass"], *asked["args"])
+    return process(
+        own, "standalone-job.sh", *options, "--job-classname", asked["entryClass"], *asked["args"]
+    )
 
 
 def play(own: Stack, seed: int) -> None:
     """Send events, and wait until the boards hold every point that the topic does."""
-    own.run("generator", "--seed", str(seed), "--rate", "0", "--count", "2000", "--duplicates", "40")
+    own.run(
+        "generator", "--seed", str(seed), "--rate", "0", "--count", "2000", "--duplicates", "40"
+    )
     points = sum(event.score for event in oracle.accepted(own.records()))
 
     def check() -> None:
@@ -118,7 +134,9 @@ def play(own: Stack, seed: int) -> None:
 def checkpoints(own: Stack) -> dict:
     """What Flink says about the checkpoints of the job; fails as an assertion while there is none."""
     try:
-        return flink.rest(own.settings, "GET", f"/jobs/{flink.running(own.settings)[TITLE]}/checkpoints")
+        return flink.rest(
+            own.settings, "GET", f"/jobs/{flink.running(own.settings)[TITLE]}/checkpoints"
+        )
     except (JobError, KeyError) as error:
         raise AssertionError(f"the job does not run: {error}") from error
 
@@ -150,7 +168,9 @@ def stop(own: Stack) -> str:
     trigger = requests.post(f"{url}/stop", json={"drain": False}, timeout=10).json()["request-id"]
     for attempt in Retrying(wait=wait_fixed(0.1), stop=stop_after_delay(DEADLINE_SECONDS)):
         with attempt:
-            return requests.get(f"{url}/savepoints/{trigger}", timeout=10).json()["operation"]["location"]
+            return requests.get(f"{url}/savepoints/{trigger}", timeout=10).json()["operation"][
+                "location"
+            ]
 
 
 def test_a_job_comes_back_after_a_crash_and_goes_on_from_its_savepoint_after_an_upgrade(own):

@@ -28,7 +28,18 @@ from tests.oracle import Event, Record
 
 EVENTS, MORE_EVENTS = 200_000, 60_000
 RATE_PER_SECOND = 2_000  # a slow machine, too, must send an event within a minute, or it is late for its hot streak
-FAULTS = ["--late", "40", "--duplicates", "40", "--minimal", "40", "--corrupt", "50", "--hopping-robots", "5"]
+FAULTS = [
+    "--late",
+    "40",
+    "--duplicates",
+    "40",
+    "--minimal",
+    "40",
+    "--corrupt",
+    "50",
+    "--hopping-robots",
+    "5",
+]
 SLIDE_MILLIS = 2_000
 WATERMARK_MILLIS = 5_000
 
@@ -46,7 +57,16 @@ class Run:
 @contextmanager
 def playing(stack: Stack, events: int, seed: int, *more: str) -> Iterator[None]:
     """The injector at work in the background; it has sent everything when this is left."""
-    options = ["--seed", str(seed), "--rate", str(RATE_PER_SECOND), "--count", str(events), *FAULTS, *more]
+    options = [
+        "--seed",
+        str(seed),
+        "--rate",
+        str(RATE_PER_SECOND),
+        "--count",
+        str(events),
+        *FAULTS,
+        *more,
+    ]
     injector = stack.begin("generator", *options)
     yield
     assert injector.wait(timeout=DEADLINE_SECONDS) == 0
@@ -120,7 +140,13 @@ def expect_everybodys_totals(stack: Stack, totals: oracle.Totals) -> None:
             cursor.execute(f"SELECT * FROM flink.{table} WHERE season_start = {totals.season}")
             names = [column[0] for column in cursor.description]
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            by_key = sorted(rows, key=lambda row: (row["team_id"] if table == "member_totals" else "", row["user_id"]))
+            by_key = sorted(
+                rows,
+                key=lambda row: (
+                    row["team_id"] if table == "member_totals" else "",
+                    row["user_id"],
+                ),
+            )
             assert by_key == getattr(oracle, table)(totals)
     counts = {name: own_count(stack, table) for name, table in GAME.counts.items()}
     assert counts == {"Players": len(totals.players), "Teams": len(totals.teams)}
@@ -128,7 +154,11 @@ def expect_everybodys_totals(stack: Stack, totals: oracle.Totals) -> None:
     for user_id in sorted(totals.players)[::37]:
         one, total = lookups.player(user_id, stack.settings), totals.players[user_id]
         above = sum(score > total.score for score in scores)
-        assert (one.total_score, one.rank_number, one.players) == (total.score, 1 + above, len(scores))
+        assert (one.total_score, one.rank_number, one.players) == (
+            total.score,
+            1 + above,
+            len(scores),
+        )
         assert one.points_for_team == totals.members[total.team_id, user_id].score
         assert one.team_total == totals.teams[total.team_id].score
 
@@ -145,7 +175,9 @@ def expect_nothing_impossible(run: Run) -> None:
     # Minutes old events come into windows from before the first event only, as long as there is no watermark.
     prompt = [event for event in run.events if event.recorded - event.time < 60_000]
     began = min(event.time for event in prompt)
-    windows = {window_end: rows for window_end, rows in run.reader.windows.items() if window_end > began}
+    windows = {
+        window_end: rows for window_end, rows in run.reader.windows.items() if window_end > began
+    }
     assert len(windows) > 10
     for window_end, rows in windows.items():
         assert rows == oracle.hot_streaks(prompt, window_end)
@@ -164,11 +196,17 @@ def expect_streaks(windows: dict[int, list[dict]], events: list[Event]) -> None:
     assert any(windows.get(window_end) for window_end in recent)
     for window_end in recent:
         expected = [
-            {name: value for name, value in row.items() if name not in ("rank_number", "window_end")}
+            {
+                name: value
+                for name, value in row.items()
+                if name not in ("rank_number", "window_end")
+            }
             for row in oracle.hot_streaks(events, window_end)
         ]
         by_player = sorted(windows.get(window_end, []), key=lambda row: row["user_id"])
-        assert by_player == sorted(expected, key=lambda row: row["user_id"]), f"{newest - window_end} ms before the end"
+        assert by_player == sorted(expected, key=lambda row: row["user_id"]), (
+            f"{newest - window_end} ms before the end"
+        )
 
 
 def whole_windows(rows: list[dict]) -> dict[int, list[dict]]:
@@ -179,7 +217,9 @@ def whole_windows(rows: list[dict]) -> dict[int, list[dict]]:
         window_end, size = row.pop("window_end"), row.pop("window_rows")
         sizes[window_end] = size
         windows[window_end] += [row] if row["user_id"] else []
-    return {window_end: rows for window_end, rows in windows.items() if len(rows) == sizes[window_end]}
+    return {
+        window_end: rows for window_end, rows in windows.items() if len(rows) == sizes[window_end]
+    }
 
 
 def streaks_in_postgres(stack: Stack) -> dict[int, list[dict]]:
@@ -267,7 +307,9 @@ def test_totals_in_kafka_are_exact_after_moving_there_under_load(stack, in_kafka
 
 
 def test_hot_streaks_in_kafka_are_exact(stack, in_kafka):
-    eventually(lambda: expect_streaks(whole_windows(rows_in_kafka(stack, "hot_streaks")), in_kafka.events))
+    eventually(
+        lambda: expect_streaks(whole_windows(rows_in_kafka(stack, "hot_streaks")), in_kafka.events)
+    )
 
 
 def test_nothing_impossible_was_ever_read_from_kafka(in_kafka):
@@ -279,7 +321,9 @@ def test_every_rejected_message_is_in_the_topic_once_with_its_reason(stack, in_k
 
     def check() -> None:
         rows = rows_in_kafka(stack, "rejected_events")
-        assert {(row["event_partition"], row["event_offset"]): row["reason"] for row in rows} == expected
+        assert {
+            (row["event_partition"], row["event_offset"]): row["reason"] for row in rows
+        } == expected
 
     eventually(check)
 
@@ -290,7 +334,9 @@ def test_bans_hold_in_kafka_too(stack, in_kafka):
 
 def test_a_rebuild_as_one_job_leaves_no_stale_row(stack, in_kafka):
     with postgres.connect(postgres.owner_dsn(stack.settings)) as db, db.cursor() as cursor:
-        cursor.execute("UPDATE flink.top_teams SET team_id = team_id || '-gone', total_score = total_score + 1")
+        cursor.execute(
+            "UPDATE flink.top_teams SET team_id = team_id || '-gone', total_score = total_score + 1"
+        )
         cursor.execute("UPDATE flink.team_mvps SET team_id = team_id || '-gone'")
     with Reader("postgres", stack.settings, may_restart=True) as reader:
         stack.changed(one_job="yes").run("jobs", "--sink", "postgres", "--rebuild")
@@ -307,7 +353,9 @@ def test_a_rebuild_in_kafka_leaves_no_stale_row(stack, in_kafka):
     producer.close()
     with Reader("kafka", stack.settings, may_restart=True) as reader:
         # The job of all boards ends as a whole, and so all are computed anew.
-        stack.changed(one_job="yes").run("jobs", "top_teams", "totals", "--sink", "kafka", "--switch")
+        stack.changed(one_job="yes").run(
+            "jobs", "top_teams", "totals", "--sink", "kafka", "--switch"
+        )
         eventually(lambda: expect_totals(stack, "kafka", in_kafka.totals))
     reader.expect_nothing()
 
@@ -319,10 +367,16 @@ def test_the_reader_role_reads_views_only(stack):
             cursor.execute("SELECT * FROM flink.top_teams")
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM moderation.decisions", "SELECT * FROM flink.top_teams"])
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM moderation.decisions", "SELECT * FROM flink.top_teams"]
+)
 def test_the_moderator_role_adds_decisions_only(stack, statement):
     refused = pytest.raises(psycopg2.errors.InsufficientPrivilege)
-    with postgres.connect(postgres.moderator_dsn(stack.settings)) as db, db.cursor() as cursor, refused:
+    with (
+        postgres.connect(postgres.moderator_dsn(stack.settings)) as db,
+        db.cursor() as cursor,
+        refused,
+    ):
         cursor.execute(statement)
 
 

@@ -119,7 +119,9 @@ def view(own: Stack, board: str) -> list[dict]:
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def expect_in_both_sinks(own: Stack, page: str, board: str, expected: list[dict], *shown: str) -> None:
+def expect_in_both_sinks(
+    own: Stack, page: str, board: str, expected: list[dict], *shown: str
+) -> None:
     """The board equals these rows in PostgreSQL; after a switch the API shows their columns."""
     own.run("jobs", board, "--sink", "postgres")
 

@@ -32,11 +32,20 @@ DELAYS = st.one_of(
     PROMPT,
     st.integers(-60_000, -1),  # a clock ahead: the record's time counts
     st.integers(5 * 60_000, 10 * 60_000),  # late
-    st.sampled_from([-60_001, -60_000, 24 * HOUR, 24 * HOUR + 1]),  # at the limits, and just past them
+    st.sampled_from(
+        [-60_001, -60_000, 24 * HOUR, 24 * HOUR + 1]
+    ),  # at the limits, and just past them
 )
-SCORES = st.one_of(st.integers(0, 20), st.integers(0, 20), st.just(0), st.sampled_from([1_000_000, 1_000_001, -1, 3.9]))
+SCORES = st.one_of(
+    st.integers(0, 20),
+    st.integers(0, 20),
+    st.just(0),
+    st.sampled_from([1_000_000, 1_000_001, -1, 3.9]),
+)
 NO_IDS = [None, "", "  ", [], {}]  # others would be players or teams of several games
-NAMES = st.one_of(st.none(), st.text(max_size=12), st.sampled_from(["Ada", "<b>Bob</b>", "\u202eeve", "n" * 201]))
+NAMES = st.one_of(
+    st.none(), st.text(max_size=12), st.sampled_from(["Ada", "<b>Bob</b>", "\u202eeve", "n" * 201])
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,9 @@ def messages(draw, at: int) -> bytes:
     }
     if draw(st.integers(0, 9)) == 0:
         name = draw(st.sampled_from(sorted(event)))
-        event[name] = draw(st.sampled_from(NO_IDS if name in ("user_id", "team_id") else hostile.VALUES))
+        event[name] = draw(
+            st.sampled_from(NO_IDS if name in ("user_id", "team_id") else hostile.VALUES)
+        )
     if draw(st.integers(0, 19)) == 0:
         del event[draw(st.sampled_from(sorted(event)))]
     value = json.dumps(event).encode()
@@ -78,7 +89,12 @@ def drawn_games() -> list[list[Sent]]:
     """Hypothesis draws the games, and all of them are played at once: a Flink job each would take an hour."""
     drawn = []
 
-    @settings(max_examples=GAMES, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=GAMES,
+        phases=[Phase.generate],
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(games())
     def draw(game: list[Sent]) -> None:
         drawn.append(game)
@@ -110,7 +126,14 @@ def played(stack: Stack) -> Played:
     drawn = drawn_games()
     # A game stays in one partition, where the order of arrival is one for all who read.
     sent = [
-        (each.at, Message(number % bounded.PARTITIONS, START + int(each.at * SECOND), belonging_to(number, each.value)))
+        (
+            each.at,
+            Message(
+                number % bounded.PARTITIONS,
+                START + int(each.at * SECOND),
+                belonging_to(number, each.value),
+            ),
+        )
         for number, game in enumerate(drawn)
         for each in game
     ]
@@ -138,7 +161,9 @@ def expect(played: Played, seed: str, check) -> None:
             check(str(number))
         except AssertionError as error:
             shown = "\n".join(f"{each.at:7.3f} s  {each.value!r}" for each in game)
-            raise AssertionError(f"game {number} of --hypothesis-seed={seed}:\n{shown}\n{error}") from None
+            raise AssertionError(
+                f"game {number} of --hypothesis-seed={seed}:\n{shown}\n{error}"
+            ) from None
 
 
 @pytest.fixture
@@ -190,5 +215,7 @@ def test_hot_streaks_are_the_oracles_in_every_window(played, seed):
 
 
 def test_what_does_not_count_is_listed_with_its_reason(played):
-    found = {(row["event_partition"], row["event_offset"]): row["reason"] for row in played.rejected}
+    found = {
+        (row["event_partition"], row["event_offset"]): row["reason"] for row in played.rejected
+    }
     assert found == oracle.rejected(played.records)

@@ -28,11 +28,15 @@ def own(stack: Stack) -> Settings:
     with postgres.connect(postgres.owner_dsn(settings)) as db, db.cursor() as cursor:
         cursor.execute("TRUNCATE flink.late_events, flink.hot_streaks")
         cursor.execute("INSERT INTO flink.late_events VALUES (%s, 3), (%s, 4)", [YESTERDAY, TODAY])
-        cursor.execute("INSERT INTO flink.hot_streaks (window_end, user_id) VALUES (%s, 'ada')", [NOON])
+        cursor.execute(
+            "INSERT INTO flink.hot_streaks (window_end, user_id) VALUES (%s, 'ada')", [NOON]
+        )
     return settings
 
 
-@pytest.mark.parametrize(("since", "kept"), [(0, []), (TODAY, [YESTERDAY]), (NOON, [YESTERDAY, TODAY])])
+@pytest.mark.parametrize(
+    ("since", "kept"), [(0, []), (TODAY, [YESTERDAY]), (NOON, [YESTERDAY, TODAY])]
+)
 def test_a_season_that_began_before_the_topic_does_is_kept(own, since, kept):
     tables = [bounded.GAME.table(name) for name in ("late_events", "hot_streaks")]
     sink("postgres", own).clear(tables, since)
@@ -44,7 +48,9 @@ def test_a_season_that_began_before_the_topic_does_is_kept(own, since, kept):
 def test_a_topic_is_complete_since_the_first_record_that_retention_left(stack):
     settings = replace(stack.settings, topic="rebuild")
     bounded.create_topic(settings)
-    bounded.send(settings, [Message(0, TODAY, b"{}"), Message(0, NOON, b"{}"), Message(1, TODAY, b"{}")])
+    bounded.send(
+        settings, [Message(0, TODAY, b"{}"), Message(0, NOON, b"{}"), Message(1, TODAY, b"{}")]
+    )
     assert offsets.complete_since(settings, settings.topic) == 0
     with closing(KafkaAdminClient(bootstrap_servers=settings.brokers)) as admin:
         admin.delete_records({TopicPartition(settings.topic, 0): 1})

@@ -58,7 +58,9 @@ class Authority:
         server = authority.issue_cert("127.0.0.1")
         key = load_pem_private_key(server.private_key_pem.bytes(), password=None)
         as_kafka_reads_it = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        write_secret(self.certificate, (as_kafka_reads_it + server.cert_chain_pems[0].bytes()).decode())
+        write_secret(
+            self.certificate, (as_kafka_reads_it + server.cert_chain_pems[0].bytes()).decode()
+        )
 
     @property
     def file(self) -> Path:
@@ -93,8 +95,18 @@ def kafka(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Ite
         plain = PASSWORDS["PLAIN"].replace("\\", r"\\").replace('"', r"\"").replace("\\", r"\\")
         file.write(BROKER.format(**locals(), certificate=authority.certificate))
     user = f"SCRAM-SHA-512=[name=ada,password={PASSWORDS['SCRAM-SHA-512']}]"
-    arguments = ["format", "--config", str(config), "--cluster-id", "bGVhZGVyYm9hcmRzLTAwMg", "--add-scram", user]
-    subprocess.run(services._java(own, "kafka", 128, "kafka.tools.StorageTool", *arguments), check=True)
+    arguments = [
+        "format",
+        "--config",
+        str(config),
+        "--cluster-id",
+        "bGVhZGVyYm9hcmRzLTAwMg",
+        "--add-scram",
+        user,
+    ]
+    subprocess.run(
+        services._java(own, "kafka", 128, "kafka.tools.StorageTool", *arguments), check=True
+    )
     with process(services._kafka(own).command, services._kafka(own).is_ready):
         yield f"127.0.0.1:{port}"
 
@@ -116,7 +128,13 @@ def database(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> 
         "ssl_key_file": authority.certificate,
     }
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    command = [*postgres_server.as_unprivileged(), str(postgres_server.programs().folder / "postgres"), "-D", str(folder), *words]
+    command = [
+        *postgres_server.as_unprivileged(),
+        str(postgres_server.programs().folder / "postgres"),
+        "-D",
+        str(folder),
+        *words,
+    ]
     tls = f"sslmode=verify-full&sslrootcert={authority.file}"
     url = f"postgresql://{postgres.ADMIN}:admin-4f1d9c0b7e@127.0.0.1:{port}/{{}}?{tls}"
     # By SIGINT, PostgreSQL waits for nobody.
@@ -134,7 +152,9 @@ def process(command: list[str], is_ready, stop_signal: Signals = SIGTERM) -> Ite
     started = subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL)
     try:
         for attempt in Retrying(
-            retry=retry_if_exception_type(services.NOT_READY), wait=wait_fixed(0.25), stop=stop_after_delay(60)
+            retry=retry_if_exception_type(services.NOT_READY),
+            wait=wait_fixed(0.25),
+            stop=stop_after_delay(60),
         ):
             with attempt:
                 is_ready()
@@ -161,7 +181,9 @@ def remote(stack: Stack, authority: Authority, kafka: str, database: str, tmp_pa
             "postgres_url": database,
             "topic": f"scores-{mechanism.lower()}",
         } | changed
-        environment = stack.environment | {PREFIX + name.upper(): value for name, value in chosen.items()}
+        environment = stack.environment | {
+            PREFIX + name.upper(): value for name, value in chosen.items()
+        }
         return Stack(settings_module.read(environment), environment)
 
     return made
@@ -183,9 +205,15 @@ def test_the_pipeline_runs_through_tls_and_a_login(remote, sink, mechanism):
         assert sink_of(sink, stack.settings).read(bounded.GAME).rows[teams.name] == expected
 
     eventually(check)
-    assert [path for path, text in everything(stack.settings) if shown(text, [PASSWORDS[mechanism]])] == []
+    assert [
+        path for path, text in everything(stack.settings) if shown(text, [PASSWORDS[mechanism]])
+    ] == []
     secret = PASSWORDS[mechanism][-10:]
-    holding = [file for file, content in contents(stack.settings.state) if shown(content.decode("latin-1"), [secret])]
+    holding = [
+        file
+        for file, content in contents(stack.settings.state)
+        if shown(content.decode("latin-1"), [secret])
+    ]
     assert [file.name for file in holding] == ["kafka_login.properties"]
     assert not is_open(holding[0], stack.settings.state)
 
@@ -195,14 +223,18 @@ def test_a_broker_that_refuses_or_is_not_trusted_is_said_in_a_sentence(remote, t
     guessed = tmp_path / "guessed"
     guessed.write_text("guessed")
     other = str(Authority(tmp_path, "other").file)
-    changed = {"kafka_password_file": str(guessed)} if wrong == "password" else {"kafka_ca_file": other}
+    changed = (
+        {"kafka_password_file": str(guessed)} if wrong == "password" else {"kafka_ca_file": other}
+    )
     refused = remote("SCRAM-SHA-512", **changed).run("compose", "create", check=False)
     assert refused.returncode == 1
     assert "refuses the login" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
-def test_a_database_with_a_certificate_of_somebody_else_is_not_trusted(database, authority, tmp_path):
+def test_a_database_with_a_certificate_of_somebody_else_is_not_trusted(
+    database, authority, tmp_path
+):
     other = Authority(tmp_path, "other")
     with pytest.raises(psycopg2.OperationalError, match="certificate verify failed"):
         postgres.connect(database.replace(str(authority.file), str(other.file)))

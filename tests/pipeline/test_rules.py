@@ -159,7 +159,10 @@ SCENARIOS = [
         "top_players",
         ("user_id", "total_score"),
         [("ada", 3)],
-        [scored("ada", "red", 3, event_id="2", partition=number) for number in range(bounded.PARTITIONS)],
+        [
+            scored("ada", "red", 3, event_id="2", partition=number)
+            for number in range(bounded.PARTITIONS)
+        ],
     ),
     Scenario(
         "a rejected event does not use up its id",
@@ -181,10 +184,20 @@ SCENARIOS = [
     Scenario(
         "a streak is the average of the last 10 s over that of the last 60 s",
         "hot_streaks",
-        ("user_id", "short_term_average", "long_term_average", "short_term_events", "long_term_events", "hotness"),
+        (
+            "user_id",
+            "short_term_average",
+            "long_term_average",
+            "short_term_events",
+            "long_term_events",
+            "hotness",
+        ),
         [("ada", 6.0, 3.0, 3, 9, 2.0)],
         # Long before: six events of 1.5 on average; then three of 6; the window ends at 60 s.
-        [scored("ada", "red", score, at) for score, at in ((1, 1), (2, 9), (1, 17), (2, 25), (1, 33), (2, 41))]
+        [
+            scored("ada", "red", score, at)
+            for score, at in ((1, 1), (2, 9), (1, 17), (2, 25), (1, 33), (2, 41))
+        ]
         + [scored("ada", "red", 6, at) for at in (51, 54, 59)]
         + [scored("bob", "red", 1, 59)],
     ),
@@ -193,14 +206,16 @@ SCENARIOS = [
         "hot_streaks",
         ("user_id",),
         [],
-        [scored("ada", "red", 9, at) for at in (58, 59)] + [scored("bob", "red", 0, at) for at in (57, 58, 59)],
+        [scored("ada", "red", 9, at) for at in (58, 59)]
+        + [scored("bob", "red", 0, at) for at in (57, 58, 59)],
     ),
     Scenario(
         "who stops drops out within 10 s while others play on",
         "hot_streaks",
         ("user_id",),
         [("bob",)],
-        [scored("ada", "red", 5, at) for at in (40, 41, 42)] + [scored("bob", "red", 5, at) for at in (55, 57, 59)],
+        [scored("ada", "red", 5, at) for at in (40, 41, 42)]
+        + [scored("bob", "red", 5, at) for at in (55, 57, 59)],
     ),
     Scenario(
         "streaks of equal hotness are listed by more events in the long window",
@@ -218,7 +233,11 @@ def messages(scenario: Scenario, number: int) -> list[Message]:
     """A scenario's events, with ids of its own so that scenarios do not mix, in the first partition unless they say."""
     made = []
     for event in scenario.events:
-        own = {name: f"{number}:{event[name]}" for name in ("event_id", "user_id", "team_id") if name in event}
+        own = {
+            name: f"{number}:{event[name]}"
+            for name in ("event_id", "user_id", "team_id")
+            if name in event
+        }
         value = json.dumps(event | own).encode()
         made.append(Message(event.get("partition", 0), event["event_time_millis"], value))
     return made
@@ -227,8 +246,12 @@ def messages(scenario: Scenario, number: int) -> list[Message]:
 @pytest.fixture(scope="module")
 def tables(stack: Stack) -> dict[str, list[bounded.Row]]:
     """What the jobs make of all scenarios, merged by time: a window is of all players at once."""
-    made = [each for number, scenario in enumerate(SCENARIOS) for each in messages(scenario, number)]
-    made.sort(key=lambda each: each.timestamp)  # stable: a scenario's events keep their order of arrival
+    made = [
+        each for number, scenario in enumerate(SCENARIOS) for each in messages(scenario, number)
+    ]
+    made.sort(
+        key=lambda each: each.timestamp
+    )  # stable: a scenario's events keep their order of arrival
     return bounded.run(stack, made, board_size=100_000)[1]
 
 
@@ -249,6 +272,9 @@ def own_rows(table: str, rows: list[bounded.Row], number: int) -> list[bounded.R
     if table == "hot_streaks":
         mine = [row | {"window_rows": len(mine)} for row in mine]
     return [
-        {name: value.removeprefix(prefix) if isinstance(value, str) else value for name, value in row.items()}
+        {
+            name: value.removeprefix(prefix) if isinstance(value, str) else value
+            for name, value in row.items()
+        }
         for row in mine
     ]

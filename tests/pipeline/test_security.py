@@ -24,13 +24,28 @@ from tests.conftest import Stack
 
 HOUR_OLD = 1_772_366_400_000
 # What Flink's REST interface tells about itself, a process, a job and an operator of it.
-CLUSTER = ("config", "overview", "jobs/overview", "jobs/metrics", "jobmanager/config", "jobmanager/environment")
+CLUSTER = (
+    "config",
+    "overview",
+    "jobs/overview",
+    "jobs/metrics",
+    "jobmanager/config",
+    "jobmanager/environment",
+)
 PROCESS = ("", "/logs", "/log", "/stdout", "/metrics", "/thread-dump")
 JOB = (
     "", "/config", "/plan", "/exceptions", "/accumulators", "/checkpoints", "/checkpoints/config", "/metrics",
     "/resource-requirements", "/jobmanager/config", "/jobmanager/environment",
 )  # fmt: skip
-VERTEX = ("", "/backpressure", "/accumulators", "/subtasktimes", "/taskmanagers", "/watermarks", "/metrics")
+VERTEX = (
+    "",
+    "/backpressure",
+    "/accumulators",
+    "/subtasktimes",
+    "/taskmanagers",
+    "/watermarks",
+    "/metrics",
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +72,17 @@ def family(settings: Settings) -> list[psutil.Process]:
 def listening(processes: list[psutil.Process]) -> dict[int, str]:
     """Every TCP port that these processes listen on, with its address."""
     connections = [each for process in processes for each in process.net_connections("tcp")]
-    return {each.laddr.port: each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+    return {
+        each.laddr.port: each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN
+    }
 
 
 def open_to_others(found: dict[int, str]) -> dict[int, str]:
-    return {port: at for port, at in found.items() if not ip_address(at.removeprefix("::ffff:")).is_loopback}
+    return {
+        port: at
+        for port, at in found.items()
+        if not ip_address(at.removeprefix("::ffff:")).is_loopback
+    }
 
 
 def shown(text: str, secrets: list[str]) -> bool:
@@ -84,7 +105,9 @@ def test_every_service_listens_on_this_machine_only(running):
 
 def test_whoever_submits_a_job_listens_on_this_machine_only(running):
     this = psutil.Process()  # with PyFlink's Java side as a child
-    found = listening([this, *(each for each in this.children(recursive=True) if each.name() == "java")])
+    found = listening(
+        [this, *(each for each in this.children(recursive=True) if each.name() == "java")]
+    )
     assert found
     assert open_to_others(found) == {}
 
@@ -94,14 +117,21 @@ def test_flink_takes_no_jars_over_http(running):
     url = f"http://{running.flink_rest}/jars"
     assert requests.get(url, timeout=10).status_code == 404
     assert requests.post(f"{url}/upload", timeout=10).status_code == 404
-    assert requests.post(f"{url}/upload", files={"jarfile": ("x.jar", jar)}, timeout=10).status_code == 400
-    assert [file for file, content in contents(running.state / "data" / "flink") if jar in content] == []
+    assert (
+        requests.post(f"{url}/upload", files={"jarfile": ("x.jar", jar)}, timeout=10).status_code
+        == 400
+    )
+    assert [
+        file for file, content in contents(running.state / "data" / "flink") if jar in content
+    ] == []
 
 
 def test_flink_shows_no_password(running, secrets):
     texts = list(everything(running))
     assert len(texts) > 60
-    assert any("postgres" in text for _, text in texts)  # the job's plan and its sinks were looked at
+    assert any(
+        "postgres" in text for _, text in texts
+    )  # the job's plan and its sinks were looked at
     assert [path for path, text in texts if shown(text, secrets)] == []
 
 
@@ -113,9 +143,15 @@ def everything(settings: Settings) -> Iterator[tuple[str, str]]:
 
     managers = [f"taskmanagers/{each['id']}" for each in get("taskmanagers").json()["taskmanagers"]]
     jobs = [f"jobs/{each['id']}" for each in get("jobs").json()["jobs"]]
-    vertices = [f"{job}/vertices/{each['id']}" for job in jobs for each in get(job).json()["vertices"]]
+    vertices = [
+        f"{job}/vertices/{each['id']}" for job in jobs for each in get(job).json()["vertices"]
+    ]
     processes = ["jobmanager", *managers]
-    logs = [f"{process}/logs/{each['name']}" for process in processes for each in get(f"{process}/logs").json()["logs"]]
+    logs = [
+        f"{process}/logs/{each['name']}"
+        for process in processes
+        for each in get(f"{process}/logs").json()["logs"]
+    ]
     parts = ((processes, PROCESS), (jobs, JOB), (vertices, VERTEX))
     paths = [f"{start}{end}" for starts, ends in parts for start in starts for end in ends]
     for path in [*CLUSTER, *paths, *logs]:
@@ -132,19 +168,27 @@ def test_no_argument_and_no_environment_holds_a_password(running, secrets):
 
 def test_no_log_holds_a_password(running, secrets):
     logs = [file for file in (running.state / "logs").rglob("*") if file.is_file()]
-    assert {"jobmanager.log", "taskmanager.log", "kafka.log", "postgres.log"} <= {file.name for file in logs}
+    assert {"jobmanager.log", "taskmanager.log", "kafka.log", "postgres.log"} <= {
+        file.name for file in logs
+    }
     assert [file.name for file in logs if shown(file.read_text(errors="replace"), secrets)] == []
 
 
 def test_what_holds_a_password_is_for_its_owner_only(running, secrets):
-    holding = [file for file, content in contents(running.state) if shown(content.decode("latin-1"), secrets)]
+    holding = [
+        file
+        for file, content in contents(running.state)
+        if shown(content.decode("latin-1"), secrets)
+    ]
     assert {"passwords.json", "supervisord.conf"} <= {file.name for file in holding}
     assert [str(file) for file in holding if is_open(file, running.state)] == []
 
 
 def contents(state: Path) -> Iterator[tuple[Path, bytes]]:
     """What the files hold, but for jars and long ones; jobs at work delete some meanwhile."""
-    for folder, _, names in os.walk(state):  # unlike Path.rglob, it passes over a folder that has gone
+    for folder, _, names in os.walk(
+        state
+    ):  # unlike Path.rglob, it passes over a folder that has gone
         for file in (Path(folder) / name for name in names):
             with suppress(FileNotFoundError):
                 status = file.stat()
@@ -157,7 +201,9 @@ def is_open(file: Path, state: Path) -> bool:
     """Whether somebody else can reach the file through every folder from the state folder on, and read it."""
     way = [each for each in file.parents if each.is_relative_to(state) and each != state]
     bits = [stat.S_IRGRP | stat.S_IROTH, *(stat.S_IXGRP | stat.S_IXOTH for _ in way)]
-    return all(each.stat().st_mode & wanted for each, wanted in zip([file, *way], bits, strict=True))
+    return all(
+        each.stat().st_mode & wanted for each, wanted in zip([file, *way], bits, strict=True)
+    )
 
 
 def test_passwords_stay_out_of_git():
@@ -167,7 +213,9 @@ def test_passwords_stay_out_of_git():
 
 def test_the_supervisor_answers_nobody_without_a_login(running):
     for path in ("/", "/RPC2", "/logtail/kafka"):
-        answer = requests.get(f"http://{running.bind_address}:{running.supervisor_port}{path}", timeout=10)
+        answer = requests.get(
+            f"http://{running.bind_address}:{running.supervisor_port}{path}", timeout=10
+        )
         assert answer.status_code == 401
 
 
@@ -220,11 +268,16 @@ def test_what_a_role_forgets_ends_by_itself(stack, role):
 
 
 def test_a_role_leaves_connections_to_others(stack):
-    with ExitStack() as held, pytest.raises(psycopg2.OperationalError, match="too many connections for role"):
+    with (
+        ExitStack() as held,
+        pytest.raises(psycopg2.OperationalError, match="too many connections for role"),
+    ):
         for _ in range(30):
             held.enter_context(closing(postgres.connect(postgres.reader_dsn(stack.settings))))
     with closing(postgres.connect(postgres.admin_dsn(stack.settings))) as db, db.cursor() as cursor:
-        cursor.execute("SELECT sum(rolconnlimit) FROM pg_roles WHERE rolname LIKE 'leaderboard\\_%' AND NOT rolsuper")
+        cursor.execute(
+            "SELECT sum(rolconnlimit) FROM pg_roles WHERE rolname LIKE 'leaderboard\\_%' AND NOT rolsuper"
+        )
         taken = cursor.fetchone()[0]
         cursor.execute("SHOW max_connections")
         assert 0 < taken < int(cursor.fetchone()[0])

@@ -57,7 +57,12 @@ def rename(stack: Stack, players: str) -> None:
     now = int(time.time() * 1000)
     for number in range(4_000):
         user, team = f"{players}-{number % 40}", f"refuge-{number % 3}"
-        event = {"event_id": f"{now}-{number}", "user_id": user, "user_name": f"Name {number}", "score": 1}
+        event = {
+            "event_id": f"{now}-{number}",
+            "user_id": user,
+            "user_name": f"Name {number}",
+            "score": 1,
+        }
         event |= {"team_id": team, "team_name": team.title(), "event_time_millis": now}
         producer.send(stack.settings.topic, key=user.encode(), value=json.dumps(event).encode())
     producer.close()

@@ -17,7 +17,13 @@ CLOCK_ERROR_SECONDS, WATERMARK_SECONDS, SLIDE_SECONDS = 60, 5, 2
 
 def scored(user: str, at: int, clock_behind_seconds: int = 0) -> bytes:
     time = START + (at - clock_behind_seconds) * SECOND
-    event = {"user_id": user, "team_id": "red", "team_name": "Red Fox", "score": 5, "event_time_millis": time}
+    event = {
+        "user_id": user,
+        "team_id": "red",
+        "team_name": "Red Fox",
+        "score": 5,
+        "event_time_millis": time,
+    }
     return json.dumps(event).encode()
 
 
@@ -26,7 +32,9 @@ def messages() -> list[Message]:
     made = []
     for at in range(LENGTH_SECONDS):
         made.append(Message(PROMPT, START + at * SECOND, scored("ada", at)))
-        made.append(Message(BEHIND, START + at * SECOND, scored("bob", at, clock_behind_seconds=600)))
+        made.append(
+            Message(BEHIND, START + at * SECOND, scored("bob", at, clock_behind_seconds=600))
+        )
         made.append(Message(GARBAGE, START + at * SECOND, b"score!"))
     return made
 
@@ -39,7 +47,11 @@ def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack
         assert windows
         newest = windows[max(windows)]
         assert newest["window_end"] > START + (LENGTH_SECONDS - 1 - allowed) * SECOND
-        assert (newest["user_id"], newest["short_term_events"], newest["long_term_events"]) == ("ada", 10, 60)
+        assert (newest["user_id"], newest["short_term_events"], newest["long_term_events"]) == (
+            "ada",
+            10,
+            60,
+        )
 
     with bounded.running(stack, messages(), silent_partition_seconds=1) as settings:
         eventually(check)
@@ -49,8 +61,12 @@ def test_a_clock_far_ahead_makes_nobody_late(stack: Stack):
     """Events that take half a minute to come, in one partition with events of a clock ten minutes ahead."""
     made = []
     for at in range(60):
-        made.append(Message(PROMPT, START + at * SECOND, scored("ada", at, clock_behind_seconds=30)))
-        made.append(Message(PROMPT, START + at * SECOND, scored("bob", at, clock_behind_seconds=-600)))
+        made.append(
+            Message(PROMPT, START + at * SECOND, scored("ada", at, clock_behind_seconds=30))
+        )
+        made.append(
+            Message(PROMPT, START + at * SECOND, scored("bob", at, clock_behind_seconds=-600))
+        )
 
     def check() -> None:
         rows = bounded.rows(settings)
@@ -65,15 +81,24 @@ def test_a_clock_far_ahead_makes_nobody_late(stack: Stack):
 
 def test_events_behind_the_watermark_are_counted_and_still_score(stack: Stack):
     prompt = [Message(PROMPT, START + at * SECOND, scored("ada", at)) for at in range(60)]
-    late = [Message(PROMPT, START + 60 * SECOND, scored("bob", 60, clock_behind_seconds=50)) for _ in range(10)]
+    late = [
+        Message(PROMPT, START + 60 * SECOND, scored("bob", 60, clock_behind_seconds=50))
+        for _ in range(10)
+    ]
 
     def check_windows() -> None:
-        assert any(row["window_end"] >= START + 50 * SECOND for row in bounded.rows(settings)["hot_streaks"])
+        assert any(
+            row["window_end"] >= START + 50 * SECOND
+            for row in bounded.rows(settings)["hot_streaks"]
+        )
 
     def check_count() -> None:
         rows = bounded.rows(settings)
         assert [row["events"] for row in rows["late_events"]] == [10]
-        assert {row["user_id"]: row["total_score"] for row in rows["top_players"]} == {"ada": 300, "bob": 50}
+        assert {row["user_id"]: row["total_score"] for row in rows["top_players"]} == {
+            "ada": 300,
+            "bob": 50,
+        }
         assert {row["user_id"] for row in rows["hot_streaks"]} <= {"", "ada"}
 
     with bounded.running(stack, prompt, silent_partition_seconds=1) as settings:

@@ -30,11 +30,15 @@ def compiled(environment, tables):
 
 @pytest.fixture(scope="module")
 def plans(environment) -> dict[str, str]:
-    explained = {name: compiled(environment, tables).explain() for name, tables in GAME.jobs.items()}
+    explained = {
+        name: compiled(environment, tables).explain() for name, tables in GAME.jobs.items()
+    }
     explained["one job"] = compiled(environment, GAME.tables).explain()
     seasonal = [table for table in GAME.tables if table.period == "season_start"]
     explained["totals of a season"] = compiled(environment, seasonal).explain()
-    return {name: text.split("== Optimized Execution Plan ==")[1] for name, text in explained.items()}
+    return {
+        name: text.split("== Optimized Execution Plan ==")[1] for name, text in explained.items()
+    }
 
 
 @pytest.mark.parametrize("name", ["top_teams", "top_players", "team_mvps", "one job"])
@@ -62,7 +66,11 @@ def test_the_mvp_join_holds_one_row_a_side(plans):
 
 def test_event_ids_are_remembered_for_minutes_and_totals_until_nobody_can_change_them(environment):
     plan = json.loads(compiled(environment, [GAME.board("top_players")]).as_json_string())
-    remembered = {node["type"].rsplit("_")[0]: node["state"][0]["ttl"] for node in plan["nodes"] if "state" in node}
+    remembered = {
+        node["type"].rsplit("_")[0]: node["state"][0]["ttl"]
+        for node in plan["nodes"]
+        if "state" in node
+    }
     season_and_a_late_day_and_an_outage = "3 d"
     assert remembered == {
         "stream-exec-deduplicate": "10 min",
@@ -74,18 +82,27 @@ def test_event_ids_are_remembered_for_minutes_and_totals_until_nobody_can_change
 def test_totals_take_in_batches_by_the_clock_and_nothing_else_does(environment):
     """In batches, de-duplication would retract; and batches by event time would wait for a partition that lags."""
     plan = json.loads(compiled(environment, GAME.tables).as_json_string())
-    asked = {(node["type"].rsplit("_")[0], (node.get("configuration") or {}).get(MINI_BATCH)) for node in plan["nodes"]}
+    asked = {
+        (node["type"].rsplit("_")[0], (node.get("configuration") or {}).get(MINI_BATCH))
+        for node in plan["nodes"]
+    }
     assert {(name.removeprefix("stream-exec-"), value) for name, value in asked if value} == {
         ("deduplicate", "false"),
         ("group-aggregate", "true"),
         ("join", "true"),
     }
-    modes = [node["miniBatchInterval"]["mode"] for node in plan["nodes"] if "mini-batch-assigner" in node["type"]]
+    modes = [
+        node["miniBatchInterval"]["mode"]
+        for node in plan["nodes"]
+        if "mini-batch-assigner" in node["type"]
+    ]
     assert modes == ["ProcTime"] * sum("group-aggregate" in node["type"] for node in plan["nodes"])
 
 
 def test_an_operator_has_the_same_number_whatever_was_planned_before(environment):
-    once, again = (compiled(environment, GAME.jobs["hot_streaks"]).as_json_string() for _ in range(2))
+    once, again = (
+        compiled(environment, GAME.jobs["hot_streaks"]).as_json_string() for _ in range(2)
+    )
     assert once == again
 
 
@@ -97,7 +114,9 @@ def test_a_row_that_changes_is_never_deleted_first(environment, table):
     statements = environment.create_statement_set()
     statements.add_insert_sql(flink_environment.insert(GAME, table, SETTINGS))
     text = statements.explain(ExplainDetail.CHANGELOG_MODE)
-    changes = text.split("== Optimized Physical Plan ==")[1].split("changelogMode=[")[2].split("]")[0]
+    changes = (
+        text.split("== Optimized Physical Plan ==")[1].split("changelogMode=[")[2].split("]")[0]
+    )
     assert "I" in changes.split(",")
     assert "UB" not in changes.split(",")
 
@@ -107,7 +126,10 @@ def test_no_sink_keeps_a_copy_of_its_rows(plans, name):
     assert "upsertMaterialize=[true]" not in plans[name]
 
 
-@pytest.mark.parametrize(("name", "aggregates"), [("top_players", 1), ("team_mvps", 2), ("totals", 2), ("totals of a season", 4)])
+@pytest.mark.parametrize(
+    ("name", "aggregates"),
+    [("top_players", 1), ("team_mvps", 2), ("totals", 2), ("totals of a season", 4)],
+)
 def test_what_boards_and_totals_share_is_added_up_once(plans, name, aggregates):
     assert plans[name].count("GroupAggregate(") == aggregates
 
@@ -122,5 +144,7 @@ def test_everybodys_totals_are_for_a_database_and_can_be_left_out(name, held):
 @pytest.mark.parametrize("name", [*GAME.jobs, "one job"])
 def test_a_job_reads_decides_and_deduplicates_once(plans, name):
     assert plans[name].count("TableSourceScan(") == 1
-    assert plans[name].count("JSON_QUERY(") == 2  # every message's fields, and once more those of an odd one
+    assert (
+        plans[name].count("JSON_QUERY(") == 2
+    )  # every message's fields, and once more those of an odd one
     assert plans[name].count("Deduplicate(") == 1

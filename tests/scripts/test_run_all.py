@@ -18,40 +18,55 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from prometheus_client.parser import text_string_to_metric_families
 
+import games
+from boards.sinks import sink
 from compose import services
-from jobs import job, sql
+from jobs.names import JobName
 from settings import PREFIX, PROJECT, read
 from tests.conftest import PORTS, environment_for, eventually
+
+GAME = games.load("score")
+TITLES = {job: JobName(GAME.name, job, "postgres").title for job in GAME.jobs}
+# Boards that must have rows soon after a start.
+FILLING = [board.name for board in GAME.boards if not board.may_be_empty]
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    made = environment_for(tmp_path_factory.mktemp("run_all"))
-    yield made
-    script("stop.sh", environment=made)
+    environment = environment_for(tmp_path_factory.mktemp("run_all"))
+    yield environment
+    script("stop.sh", environment=environment)
 
 
-def script(name: str, *options: str, environment: dict[str, str], answer: str = "") -> subprocess.CompletedProcess:
-    command = [PROJECT / "scripts" / name, *options]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, input=answer)
+def script(
+    name: str, *options: str, environment: dict[str, str], answer: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROJECT / "scripts" / name, *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        input=answer,
+    )
 
 
 def listening(environment: dict[str, str]) -> list[str]:
-    taken = []
+    names = []
     for name in PORTS:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", int(environment[PREFIX + name.upper()]))) == 0:
-                taken.append(name)
-    return taken
+                names.append(name)
+    return names
 
 
 def processes(environment: dict[str, str]) -> list[str]:
     state = environment[PREFIX + "STATE_FOLDER"]
-    found = []
+    commands = []
     for process in psutil.process_iter(["cmdline"]):
         if any(state in word for word in process.info["cmdline"] or []):
-            found.append(" ".join(process.info["cmdline"])[:200])
-    return found
+            commands.append(" ".join(process.info["cmdline"])[:200])
+    return commands
 
 
 def test_status_before_the_first_start_is_not_healthy(environment):
@@ -65,10 +80,19 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it(environment):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        done = script("run_all.sh", "--detach", environment=environment | {"LEADERBOARD_KAFKA_PORT": port})
+        own = environment | {"LEADERBOARD_KAFKA_PORT": port}
+        done = script("run_all.sh", "--detach", environment=own)
     assert done.returncode == 1
     assert f"Port {port}" in done.stderr
     assert "LEADERBOARD_KAFKA_PORT" in done.stderr
+
+
+def test_a_game_that_there_is_not_starts_nothing(environment):
+    done = script("run_all.sh", "--games", "golf", "--detach", environment=environment)
+    assert done.returncode == 1
+    assert "LEADERBOARD_GAMES names 'golf'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert listening(environment) == []
 
 
 def test_everything_starts_with_one_command_and_is_healthy(environment):
@@ -76,21 +100,23 @@ def test_everything_starts_with_one_command_and_is_healthy(environment):
     assert started.returncode == 0, started.stdout + started.stderr
     status = await_healthy(environment)
     assert status["sink"] == "postgres"
-    assert all(rows > 0 for rows in status["board_rows"].values())
+    assert list(status["board_rows"]) == [board.name for board in GAME.boards]
+    assert all(status["board_rows"][board] > 0 for board in FILLING)
 
 
 def test_the_page_shows_live_boards_in_a_real_browser(environment, browser):
     address = f"http://127.0.0.1:{environment['LEADERBOARD_DASHBOARD_PORT']}"
-    foreign, errors = [], []
+    requested, messages = [], []
     page = browser.new_page()
-    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url, address) else None)
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("console", messages.append)
     page.goto(address)
     page.get_by_text("LIVE", exact=True).wait_for(timeout=60_000)
     for board in ("Top teams", "Top players", "Hot streaks", "Team MVPs"):
         page.get_by_role("heading", name=board).wait_for()
-    assert foreign == []
-    assert errors == []
+    assert requested
+    assert [url for url in requested if is_foreign(url, address)] == []
+    assert [message.text for message in messages if message.type == "error"] == []
 
 
 def is_foreign(url: str, address: str) -> bool:
@@ -98,46 +124,52 @@ def is_foreign(url: str, address: str) -> bool:
 
 
 def test_prometheus_is_told_how_everything_is(environment):
+    topic = read(environment).topic
     producer = KafkaProducer(bootstrap_servers=read(environment).brokers)
-    producer.send(read(environment).topic, b"score!")
+    producer.send(topic, b"score!")
     producer.close()
 
     def check() -> None:
         told = scraped(environment, "MONITOR_PORT")
         assert told["leaderboard_healthy", ""] == 1
-        assert {told["leaderboard_service_running", name] for name in ("kafka", "generator", "monitor")} == {1}
-        assert told["leaderboard_rejected_events_total", "not one JSON object"] == 1
-        assert told["leaderboard_records_total", ""] > 0
-        assert (
-            0 < told["leaderboard_taskmanager_heap_bytes", "used"] < told["leaderboard_taskmanager_heap_bytes", "max"]
-        )
-        for board in sql.METRICS:
-            assert told["leaderboard_job_healthy", board] == 1
-            assert told["leaderboard_board_rows", board] > 0
-            title = job.job_name(board, "postgres")
+        for service in ("kafka", "score_generator", "monitor"):
+            assert told["leaderboard_service_running", service] == 1
+        assert told["leaderboard_rejected_events_total", "score, not one JSON object"] == 1
+        records = told["leaderboard_records_total", topic]
+        assert records > 0
+        heap = "leaderboard_taskmanager_heap_bytes"
+        assert 0 < told[heap, "used"] < told[heap, "max"]
+        for board in GAME.boards:
+            assert told["leaderboard_job_healthy", board.name] == 1
+            assert told["leaderboard_board_rows", board.name] >= (board.name in FILLING)
+            title = TITLES[board.job]
             assert told["leaderboard_job_checkpoint_age_seconds", title] < 30
-            assert 0 <= told["leaderboard_job_lag_records", title] < told["leaderboard_records_total", ""]
+            assert 0 <= told["leaderboard_job_lag_records", title] < records
             assert told["leaderboard_job_overdue_records", title] == 0
-        for board in ("top_teams", "top_players", "hot_streaks"):
-            assert 0 < told["leaderboard_board_age_seconds", board] < 30
+        for name in ("top_teams", "top_players", "hot_streaks"):
+            assert 0 < told["leaderboard_board_age_seconds", name] < 30
 
     eventually(check)
     told = scraped(environment, "GENERATOR_METRICS_PORT")
-    assert 0 < told["leaderboard_injector_acknowledged_total", ""] <= told["leaderboard_injector_sent_total", ""]
+    acknowledged = told["leaderboard_injector_acknowledged_total", ""]
+    assert 0 < acknowledged <= told["leaderboard_injector_sent_total", ""]
     assert told["leaderboard_injector_failed_total", ""] == 0
 
 
 def test_what_is_not_the_pipeline_comes_back_too_when_it_dies(environment):
     own = read(environment)
     rpc = services.rpc(own)
-    died = {name: rpc.getProcessInfo(name)["pid"] for name in ("generator", "dashboard", "monitor")}
+    names = ("score_generator", "dashboard", "monitor")
+    died = {name: rpc.getProcessInfo(name)["pid"] for name in names}
     for pid in died.values():
         psutil.Process(pid).kill()
 
     def check() -> None:
         assert all(rpc.getProcessInfo(name)["pid"] not in (0, pid) for name, pid in died.items())
-        assert requests.get(f"http://{own.page_address}:{own.dashboard_port}/readyz", timeout=10).ok
-        assert scraped(environment, "GENERATOR_METRICS_PORT")["leaderboard_injector_acknowledged_total", ""] > 0
+        page = f"http://{own.page_address}:{own.dashboard_port}"
+        assert requests.get(f"{page}/readyz", timeout=10).ok
+        injector = scraped(environment, "GENERATOR_METRICS_PORT")
+        assert injector["leaderboard_injector_acknowledged_total", ""] > 0
         assert scraped(environment, "MONITOR_PORT")["leaderboard_healthy", ""] == 1
 
     eventually(check)
@@ -148,12 +180,16 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
     partition = TopicPartition(chosen.topic, 0)
     services.rpc(chosen).stopProcess("taskmanager")
     with closing(KafkaAdminClient(bootstrap_servers=chosen.brokers)) as admin:
-        groups = {job.job_name(board, "postgres"): f"leaderboard.{board}" for board in sql.JOBS}
-        first = {title: admin.list_group_offsets(group)[group][partition].offset for title, group in groups.items()}
+        groups = {title: f"leaderboard.score.{job}" for job, title in TITLES.items()}
+        first = {
+            title: admin.list_group_offsets(group)[group][partition].offset
+            for title, group in groups.items()
+        }
         kept = max(first.values()) + 5
 
         def five_more() -> None:
-            assert admin.list_partition_offsets({partition: OffsetSpec.LATEST})[partition].offset > kept
+            latest = admin.list_partition_offsets({partition: OffsetSpec.LATEST})
+            assert latest[partition].offset > kept
 
         eventually(five_more)
         admin.delete_records({partition: kept})
@@ -162,9 +198,10 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
         status = json.loads(script("status.sh", "--json", environment=environment).stdout)
         assert not status["is_healthy"]
         assert [problem for problem in status["problems"] if "deleted before" in problem]
-        found = {gap["job"]: (gap["partition"], gap["first"], gap["last"]) for gap in status["gaps"]}
-        assert len(found) == len(status["gaps"])
-        return found
+        gaps = status["gaps"]
+        places = {gap["job"]: (gap["partition"], gap["first"], gap["last"]) for gap in gaps}
+        assert len(places) == len(gaps)
+        return places
 
     expected = {title: (0, offset, kept - 1) for title, offset in first.items()}
     assert listed() == expected
@@ -172,8 +209,9 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
 
     # A job that begins anew misses nothing of what it can know.
     file = chosen.state / "data" / "gaps.jsonl"
-    subprocess.run([sys.executable, "-m", "jobs", "top_players", "--rebuild"], env=environment, cwd=PROJECT, check=True)
-    del expected["top_players to postgres"]
+    command = [sys.executable, "-m", "jobs", "top_players", "--rebuild"]
+    subprocess.run(command, env=environment, cwd=PROJECT, check=True)
+    del expected["score: top_players to postgres"]
     file.unlink()
     assert listed() == expected
 
@@ -181,9 +219,14 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
 
     def expect_only_gaps() -> None:
         told = scraped(environment, "MONITOR_PORT")
-        missing = {label: value for (name, label), value in told.items() if name == "leaderboard_missing_records"}
+        missing = {
+            label: value
+            for (name, label), value in told.items()
+            if name == "leaderboard_missing_records"
+        }
         assert missing == {title: kept - first[title] for title in expected}
-        assert {told["leaderboard_job_healthy", board] for board in sql.METRICS} == {1}
+        for board in GAME.boards:
+            assert told["leaderboard_job_healthy", board.name] == 1
         assert told["leaderboard_healthy", ""] == 0
 
     eventually(expect_only_gaps)
@@ -193,12 +236,12 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
 
 
 def scraped(environment: dict[str, str], port: str) -> dict[tuple[str, str], float]:
-    """What Prometheus would read there, by name and label."""
+    """What Prometheus would read there, by name and labels; -1 where there is nothing."""
     text = requests.get(f"http://127.0.0.1:{environment[PREFIX + port]}/metrics", timeout=10).text
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return defaultdict(
-        lambda: -1.0, {(each.name, next(iter(each.labels.values()), "")): each.value for each in samples}
-    )
+    families = text_string_to_metric_families(text)
+    samples = [sample for family in families for sample in family.samples]
+    values = {(each.name, ", ".join(each.labels.values())): each.value for each in samples}
+    return defaultdict(lambda: -1.0, values)
 
 
 def test_running_it_again_says_so_and_starts_nothing(environment):
@@ -207,6 +250,12 @@ def test_running_it_again_says_so_and_starts_nothing(environment):
     assert again.returncode == 0
     assert "runs" in again.stdout
     assert len(processes(environment)) == before
+
+
+def test_other_games_are_not_taken_for_started(environment):
+    again = script("run_all.sh", "--games", "score", environment=environment)
+    assert again.returncode == 1
+    assert "scripts/stop.sh first" in again.stderr
 
 
 def test_the_other_sink_is_one_flag_away(environment):
@@ -251,6 +300,5 @@ def await_healthy(environment: dict[str, str]) -> dict:
 
 
 def totals(environment: dict[str, str]) -> dict[str, int]:
-    from dashboard import boards
-
-    return {row["team_id"]: row["total_score"] for row in boards.read("kafka", read(environment)).rows["top_teams"]}
+    rows = sink("kafka", read(environment)).read(GAME).rows["top_teams"]
+    return {row["team_id"]: row["total_score"] for row in rows}

@@ -27,7 +27,11 @@ def test_an_error_that_no_fault_explains_is_found_with_its_count(tmp_path):
 
 
 def test_memory_that_is_filled_once_comes_to_rest_and_a_topic_is_kept_for_days():
-    rests = {"taskmanager, memory": [2_539, 3_410, 3_489], "kafka, disk": [52, 151, 250], "logs, disk": [None, 0, 0]}
+    rests = {
+        "taskmanager, memory": [2_539, 3_410, 3_489],
+        "kafka, disk": [52, 151, 250],
+        "logs, disk": [None, 0, 0],
+    }
     assert grown(rests) == []
 
 

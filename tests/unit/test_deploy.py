@@ -36,8 +36,8 @@ ENVIRONMENT = dict(
 )
 DOCKERFILES = ("compose/Dockerfile", "deploy/Dockerfile")
 IMAGE = "\n".join((PROJECT / path).read_text() for path in DOCKERFILES)
-WORKDIR = Path(re.search(r"^WORKDIR (\S+)", IMAGE, re.MULTILINE)[1])
-PYTHON = re.search(r"^FROM python:(\d+\.\d+)", IMAGE, re.MULTILINE)[1]
+(WORKDIR,) = map(Path, re.findall(r"^WORKDIR (\S+)", IMAGE, re.MULTILINE))
+(PYTHON,) = re.findall(r"^FROM python:(\d+\.\d+)", IMAGE, re.MULTILINE)
 
 # The newest definition of a FlinkDeployment in Maven's repository does not know newer Flinks yet.
 NEWER_FLINKS = ["v2_0", "v2_1", "v2_2", "v2_3"]

@@ -17,26 +17,65 @@ WINDOW = SEASON + 60_000
 
 TABLES = {
     "top_teams": [
-        {"season_start": SEASON, "team_id": team, "team_name": team, "total_score": total, "reached_at": SEASON + total}
+        {
+            "season_start": SEASON,
+            "team_id": team,
+            "team_name": team,
+            "total_score": total,
+            "reached_at": SEASON + total,
+        }
         for team, total in (("red", 9), ("blue", 7), ("green", 7), ("white", 5))
     ],
     "team_mvps": [
-        {"season_start": SEASON, "team_id": "red", "team_name": "red", "user_id": "ada", "user_name": "Ada"}
+        {
+            "season_start": SEASON,
+            "team_id": "red",
+            "team_name": "red",
+            "user_id": "ada",
+            "user_name": "Ada",
+        }
         | {"player_total": 6, "team_total": 9, "contribution_ratio": 6 / 9},
-        {"season_start": SEASON, "team_id": "blue", "team_name": "blue", "user_id": "bob", "user_name": "Bob"}
+        {
+            "season_start": SEASON,
+            "team_id": "blue",
+            "team_name": "blue",
+            "user_id": "bob",
+            "user_name": "Bob",
+        }
         | {"player_total": 7, "team_total": 7, "contribution_ratio": 1.0},
     ],
     # A whole window of two streaks, and a later one of two of which one is written.
     "hot_streaks": [
-        {"window_end": window, "user_id": user, "user_name": user, "team_name": "red", "short_term_average": hotness}
-        | {"long_term_average": 1, "short_term_events": 3, "long_term_events": 9, "hotness": hotness, "window_rows": 2}
-        for window, user, hotness in ((WINDOW, "ada", 2), (WINDOW, "bob", 3), (WINDOW + 2_000, "ada", 4))
+        {
+            "window_end": window,
+            "user_id": user,
+            "user_name": user,
+            "team_name": "red",
+            "short_term_average": hotness,
+        }
+        | {
+            "long_term_average": 1,
+            "short_term_events": 3,
+            "long_term_events": 9,
+            "hotness": hotness,
+            "window_rows": 2,
+        }
+        for window, user, hotness in (
+            (WINDOW, "ada", 2),
+            (WINDOW, "bob", 3),
+            (WINDOW + 2_000, "ada", 4),
+        )
     ],
 }
 
 # What is changed in the text of a view, and the check that sees it.
 WRONG_QUERIES = [
-    ("top_teams", "FROM flink.top_teams", "FROM flink.top_teams JOIN (SELECT 1 UNION SELECT 2)", "somebody twice"),
+    (
+        "top_teams",
+        "FROM flink.top_teams",
+        "FROM flink.top_teams JOIN (SELECT 1 UNION SELECT 2)",
+        "somebody twice",
+    ),
     ("top_teams", "    RANK()", "    DENSE_RANK()", "ranks are not 1, 2, 2, 4"),
     ("top_teams", "    RANK()", "    ROW_NUMBER()", "ranks are not 1, 2, 2, 4"),
     ("top_teams", "DESC, place", "DESC, place DESC", "values rise down the board"),
@@ -58,7 +97,9 @@ def look(changed: str = "", old: str = "", new: str = "", also: tuple = ()) -> B
     """The boards of the tables above and these further rows, one of the queries changed."""
     db = folded_tables(GAME.listed)
     for name, row in [*((name, row) for name, rows in TABLES.items() for row in rows), *also]:
-        db.execute(f"INSERT INTO flink.{name} VALUES ({', '.join('?' * len(row))})", list(row.values()))
+        db.execute(
+            f"INSERT INTO flink.{name} VALUES ({', '.join('?' * len(row))})", list(row.values())
+        )
     rows = {}
     for table in GAME.listed:
         text = sql.rank(table, Settings())
@@ -91,7 +132,9 @@ def test_a_window_that_changes_is_seen():
     hasty = ("hot_streaks", "HAVING COUNT(NULLIF(user_id, '')) = MAX(window_rows)", "HAVING 1 = 1")
     history = History()
     history.look(look(*hasty), at=1)
-    history.look(look(*hasty, also=[("hot_streaks", TABLES["hot_streaks"][-1] | {"user_id": "bob"})]), at=2)
+    history.look(
+        look(*hasty, also=[("hot_streaks", TABLES["hot_streaks"][-1] | {"user_id": "bob"})]), at=2
+    )
     assert history.found["hot_streaks: a window with two contents"]
 
 
@@ -105,6 +148,8 @@ def test_a_total_above_what_was_scored_by_then_is_seen(recorded, score, is_seen)
     history.look(look(), at=15)
     others = [("blue", 7), ("green", 7), ("white", 5)]
     events = [Event(None, "ada", None, "red", "red", score, SEASON, recorded)]
-    events += [Event(None, "bob", None, team, team, total, SEASON, 10_000) for team, total in others]
+    events += [
+        Event(None, "bob", None, team, team, total, SEASON, 10_000) for team, total in others
+    ]
     history.compare(events)
     assert bool(history.found["top_teams: a total above what was scored"]) is is_seen

@@ -31,7 +31,9 @@ Caused by: org.apache.calcite.sql.validate.SqlValidatorException: Column 'scor' 
 
 def jobs(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "jobs", *words]
-    return subprocess.run(command, env=os.environ | environment, cwd=PROJECT, capture_output=True, text=True)
+    return subprocess.run(
+        command, env=os.environ | environment, cwd=PROJECT, capture_output=True, text=True
+    )
 
 
 def test_an_absent_jobmanager_is_one_sentence_that_says_what_to_do():
@@ -65,7 +67,10 @@ def test_flinks_innermost_cause_is_the_sentence():
 
 def test_one_stateless_operator_more_moves_no_other():
     def plan(*types: str) -> dict:
-        nodes = [{"id": 40 + number, "type": f"stream-exec-{name}_1"} for number, name in enumerate(types)]
+        nodes = [
+            {"id": 40 + number, "type": f"stream-exec-{name}_1"}
+            for number, name in enumerate(types)
+        ]
         edges = [{"source": 40 + number, "target": 41 + number} for number in range(len(types) - 1)]
         return plans.numbered({"nodes": nodes, "edges": edges})
 
@@ -75,7 +80,11 @@ def test_one_stateless_operator_more_moves_no_other():
     shorter = plan("table-source-scan", "calc", "rank", "sink")
     longer = plan("table-source-scan", "calc", "calc", "rank", "calc", "sink")
     assert numbers(shorter) == numbers(longer)
-    assert [(edge["source"], edge["target"]) for edge in shorter["edges"]] == [(1, 4), (4, 2), (2, 3)]
+    assert [(edge["source"], edge["target"]) for edge in shorter["edges"]] == [
+        (1, 4),
+        (4, 2),
+        (2, 3),
+    ]
 
 
 def test_a_placeholder_without_a_value_is_an_error():
