@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from games.board import Board, Entity, Game, Injector, Kept, Table
-from games.season import DAY_MILLIS
+from games.season import DAY_MILLIS, HOUR_MILLIS
 from settings import Settings
 
 ID_LENGTH, NAME_LENGTH = 128, 200  # characters at most; more is rejected
@@ -83,6 +83,23 @@ TEAM_MVPS = Board(
     entity=PLAYER,
     show=percent,
     accent="purple",
+)
+
+MOST_IMPROVED = Board(
+    name="most_improved",
+    key=("user_id",),
+    period="hour_start",
+    grows=("points_this_hour", "points_hour_before"),
+    kept=Kept("hour_start", 2 * HOUR_MILLIS),
+    may_be_empty=True,  # until somebody has played in two hours
+    value="improvement",
+    label="Gain",
+    title="Most improved",
+    question="points of this hour less those of the hour before",
+    entity=PLAYER,
+    show="{:+,}".format,
+    accent="green",
+    newest="reached_at",
 )
 
 # A board's job writes what it leaves out, because it has read the topic already.
@@ -176,6 +193,7 @@ def _values(settings: Settings) -> dict[str, object]:
         "highest_score": HIGHEST_SCORE,
         "ahead_millis": AHEAD_MILLIS,
         "streak_slide_seconds": settings.streak_slide_seconds,
+        "hour_millis": HOUR_MILLIS,
         "earlier_seconds": LONG_SECONDS - settings.streak_slide_seconds,
         "found_players": FOUND_PLAYERS,
         "searched_best": SEARCHED_BEST,
@@ -204,6 +222,7 @@ GAME = Game(
         HOT_STREAKS,
         LATE_EVENTS,
         TEAM_MVPS,
+        MOST_IMPROVED,
         PLAYER_TOTALS,
         MEMBER_TOTALS,
     ),

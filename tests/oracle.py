@@ -321,6 +321,26 @@ def team_mvps(summed: Totals, banned_player: str = "", banned_team: str = "") ->
     return _ranked(rows, "contribution_ratio", lambda row: (-row["player_total"], row["team_id"]))
 
 
+def most_improved(summed: Totals) -> list[dict]:
+    """The board of players by points of this hour less those of the hour before, best first."""
+    before = totals(summed.all_events, "hour", summed.season - HOUR).players
+    rows = [
+        {
+            "user_id": user_id,
+            "user_name": now.user_name or before[user_id].user_name or user_id,
+            "team_name": now.team_name,
+            "improvement": now.score - before[user_id].score,
+            "points_this_hour": now.score,
+            "points_hour_before": before[user_id].score,
+            "reached_at": moment(now.reached_at),
+            "hour_start": moment(summed.season),
+        }
+        for user_id, now in summed.players.items()
+        if now.score > 0 and user_id in before and before[user_id].score > 0
+    ]
+    return _ranked(rows, "improvement", lambda row: (-row["points_this_hour"], row["user_id"]))
+
+
 def hot_streaks(events: list[Event], window_end: int) -> list[dict]:
     """The streaks of the window that ends at `window_end` (epoch milliseconds), hottest first."""
     rows = []
