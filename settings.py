@@ -136,7 +136,8 @@ class Settings:
     )
     api_token_file: str = _setting(
         "",
-        "file that holds the token that programs show at /api and nothing else; empty = none is asked for",
+        "file that holds the token that programs show at /api and nothing else; "
+        "empty = none is asked for",
     )
     moderation_page: str = _setting(
         "on",
@@ -224,7 +225,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         )
     if settings.kafka_security_protocol != "PLAINTEXT" and not settings.kafka_brokers:
         raise SettingError(
-            "LEADERBOARD_KAFKA_SECURITY_PROTOCOL is for a broker of your own: LEADERBOARD_KAFKA_BROKERS"
+            "LEADERBOARD_KAFKA_SECURITY_PROTOCOL is for a broker of your own: "
+            "LEADERBOARD_KAFKA_BROKERS"
         )
     if settings.has_kafka_login and not (settings.kafka_username and settings.kafka_password_file):
         raise SettingError(

@@ -45,7 +45,8 @@ def decide(
                 f"{kind} {banned_id} is not banned; python -m boards.moderation list shows who is"
             )
         cursor.execute(
-            "INSERT INTO moderation.decisions (decision, kind, banned_id, reason, author) VALUES (%s, %s, %s, %s, %s)",
+            "INSERT INTO moderation.decisions (decision, kind, banned_id, reason, author) "
+            "VALUES (%s, %s, %s, %s, %s)",
             [decision, kind, banned_id, reason, author],
         )
     try:

@@ -29,7 +29,10 @@ class Pacer:
     def pace(
         self, records: Iterable[Record], duration_seconds: float = math.inf, is_paced: bool = True
     ) -> Iterator[Record]:
-        """Yield each record when it is due, or all at once if not `is_paced`, for `duration_seconds` by the clock."""
+        """Yield each record when it is due, or at once if not `is_paced`.
+
+        The stream ends after `duration_seconds` by the clock.
+        """
         start = self._now()
         for record in records:
             due = min(record.due, duration_seconds) if is_paced else 0.0

@@ -7,7 +7,10 @@ from typing import NamedTuple, Protocol
 
 
 class Record(NamedTuple):
-    """A Kafka record: key and value as bytes (value None: a tombstone), due in seconds after the start."""
+    """A Kafka record: key and value as bytes, due in seconds after the start.
+
+    A value of None is a tombstone.
+    """
 
     key: bytes
     value: bytes | None

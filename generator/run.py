@@ -1,4 +1,4 @@
-"""One process of the injector: from the stream of records to the writer, with a status line and an orderly end."""
+"""One process of an injector: from the stream of records to the writer, with a status line."""
 
 from __future__ import annotations
 
@@ -143,7 +143,10 @@ class Run:
 
 
 def run_all(options: Options, stop: Stop) -> Tally:
-    """Run in this process or in as many as wanted. Raises OSError, and ChildProcessError when one of them died."""
+    """Run in this process or in as many as wanted.
+
+    Raises OSError, and ChildProcessError when one of the processes died.
+    """
     if options.processes == 1:
         stop.listen()
         return Run(options, stop).run()

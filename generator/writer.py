@@ -1,4 +1,4 @@
-"""Where records go: a Kafka topic, or any stream of bytes as lines. Every record ends as acknowledged or failed."""
+"""Where records go: a Kafka topic, or lines. Every record ends as acknowledged or failed."""
 
 from __future__ import annotations
 
@@ -161,9 +161,8 @@ class KafkaWriter:
     def _say_waiting(self, detail: str) -> None:
         now = time.monotonic()
         if now - self._progress_at >= MESSAGE_SECONDS <= now - self._said_at:
-            self._say(
-                f"waiting for the broker at {self._brokers} since {now - self._progress_at:.0f} s{detail}"
-            )
+            seconds = now - self._progress_at
+            self._say(f"waiting for the broker at {self._brokers} since {seconds:.0f} s{detail}")
             self._said_at = now
 
     def has_room(self) -> bool:
@@ -217,8 +216,8 @@ class KafkaWriter:
             self._producer.close(timeout=5)
             return
         self.tally.failed += len(self._pending)
-        self._say(
-            f"{len(self._pending)} records were not acknowledged in time; they may be missing in the topic"
-        )
-        # The producer closes itself when the program ends, waits once more then, and fails with a traceback.
+        unsettled = len(self._pending)
+        self._say(f"{unsettled} records were not acknowledged in time; the topic may lack them")
+        # When the program ends, the producer closes itself, waits once more, and fails with a
+        # traceback.
         self._producer.close = lambda **_: None

@@ -1,4 +1,4 @@
-"""Submits the boards' jobs to a Flink JobManager: python -m jobs [job …] [--sink postgres|kafka]."""
+"""Submits the jobs of the boards to a JobManager: python -m jobs [job …] [--sink …]."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"no job is called {', '.join(unknown)}; there are {', '.join(names)}")
     if options.application and (options.rebuild or options.switch):
         parser.error(
-            "--application starts its job each time that its JobManager starts: it can end or empty nothing"
+            "--application starts its job each time that its JobManager starts: it can end or "
+            "empty nothing"
         )
     if options.application and options.jobs:
         parser.error("--application computes all boards")

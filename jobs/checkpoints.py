@@ -1,4 +1,4 @@
-"""Clears away what a JobManager that died left of unfinished checkpoints: Flink itself never does."""
+"""Clears away unfinished checkpoints of a JobManager that died: Flink never does."""
 
 from __future__ import annotations
 

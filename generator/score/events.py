@@ -14,7 +14,8 @@ from generator.record import Record
 from generator.score.faults import FAULTS, REQUIRED, to_json
 from generator.score.league import ROUND_SECONDS, League, LeagueOptions
 
-UNPACED_RATE = 100_000.0  # events per second of event time at rate 0: more than can be sent, so none is in the future
+# Events per second of event time at rate 0: more than can be sent, so none is in the future.
+UNPACED_RATE = 100_000.0
 LATE_MILLIS = (5 * 60_000, 10 * 60_000)
 REPEAT_SECONDS = (0.05, 5.0)  # after the first time
 
@@ -65,8 +66,9 @@ def _originals(league: League, start_millis: int) -> Iterator[Record]:
         if late and random.random() < late:
             millis, kind = millis - random.randint(*LATE_MILLIS), "late"
         # Put together by hand: json.dumps of a dict takes three times as long.
+        event_id, score = _uuid(random), _score(options, player.exponent, random)
         text = (
-            f'{{"event_id":"{_uuid(random)}",{player.fragment},"score":{_score(options, player.exponent, random)},'
+            f'{{"event_id":"{event_id}",{player.fragment},"score":{score},'
             f'"event_time_millis":{millis},"event_type":"{kind}"}}'
         )
         value: bytes | None = text.encode()

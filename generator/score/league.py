@@ -22,16 +22,18 @@ ROBOT_MEAN, ROBOT_ACTIVITY = 0.5, 4.0  # a robot scores evenly and never rests
 MAX_ACTIVITY = 15.0  # cuts the tail, so that no player fills a board alone
 
 COLORS = (
-    "Amber Amethyst Aqua Azure Beige Black Blue Bronze Brown Cherry Cobalt Copper Coral Crimson Cyan Ebony Emerald "
-    "Fuchsia Gold Gray Green Indigo Ivory Jade Khaki Lavender Lemon Lilac Lime Magenta Maroon Mint Navy Ochre Olive "
-    "Orange Pearl Pink Plum Purple Red Rose Ruby Rust Saffron Sapphire Scarlet Silver Teal Turquoise Violet White"
+    "Amber Amethyst Aqua Azure Beige Black Blue Bronze Brown Cherry Cobalt Copper Coral Crimson "
+    "Cyan Ebony Emerald Fuchsia Gold Gray Green Indigo Ivory Jade Khaki Lavender Lemon Lilac "
+    "Lime Magenta Maroon Mint Navy Ochre Olive Orange Pearl Pink Plum Purple Red Rose Ruby Rust "
+    "Saffron Sapphire Scarlet Silver Teal Turquoise Violet White"
 )
 ANIMALS = (
-    "Alligator Alpaca Antelope Badger Bat Bear Beaver Bison Bobcat Buffalo Camel Cheetah Cobra Condor Cougar Coyote "
-    "Crane Crow Dingo Dolphin Eagle Elk Falcon Ferret Fox Gazelle Gecko Gorilla Hawk Heron Hornet Horse Hyena Ibex "
-    "Jackal Jaguar Kangaroo Koala Lemur Leopard Lion Lizard Llama Lynx Marmot Moose Octopus Orca Otter Owl Panda "
-    "Panther Parrot Pelican Penguin Puma Python Quokka Raccoon Raven Rhino Salmon Scorpion Shark Sparrow Spider "
-    "Stork Swan Tiger Toucan Turtle Viper Walrus Whale Wolf Wombat Yak Zebra"
+    "Alligator Alpaca Antelope Badger Bat Bear Beaver Bison Bobcat Buffalo Camel Cheetah Cobra "
+    "Condor Cougar Coyote Crane Crow Dingo Dolphin Eagle Elk Falcon Ferret Fox Gazelle Gecko "
+    "Gorilla Hawk Heron Hornet Horse Hyena Ibex Jackal Jaguar Kangaroo Koala Lemur Leopard Lion "
+    "Lizard Llama Lynx Marmot Moose Octopus Orca Otter Owl Panda Panther Parrot Pelican Penguin "
+    "Puma Python Quokka Raccoon Raven Rhino Salmon Scorpion Shark Sparrow Spider Stork Swan "
+    "Tiger Toucan Turtle Viper Walrus Whale Wolf Wombat Yak Zebra"
 )
 
 
@@ -62,7 +64,10 @@ class LeagueOptions:
 
 @dataclass(eq=False, slots=True)
 class Player:
-    """A player or robot: `mean` is the expected share of the highest score, `activity` the relative frequency."""
+    """A player or robot.
+
+    `mean` is the expected share of the highest score, and `activity` the relative frequency.
+    """
 
     user_id: str
     name: str
@@ -128,7 +133,7 @@ class League:
         self.begin_round(0)
 
     def begin_round(self, now: int) -> None:
-        """Replace teams whose time is over, let robots hop, and settle who is in form in round `now`."""
+        """Replace teams whose time is over, let robots hop, and settle who is in form now."""
         for place, team in enumerate(self.teams):
             if now >= team.ends:
                 self.teams[place] = self._team(now)
