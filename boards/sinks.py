@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Protocol
 
+from boards.kafka import KafkaSink
+from boards.postgres import PostgresSink
 from boards.snapshot import Boards, Row
 from games.board import Game, Table
 from settings import Settings
@@ -57,9 +59,6 @@ class Sink(Protocol):
 @cache
 def sinks(settings: Settings) -> tuple[Sink, ...]:
     """All sinks."""
-    from boards.kafka import KafkaSink
-    from boards.postgres import PostgresSink
-
     return PostgresSink(settings), KafkaSink(settings)
 
 

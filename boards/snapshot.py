@@ -1,4 +1,4 @@
-"""All boards of a game at one moment, whichever sink they come from."""
+"""All boards of a game at one moment, whichever sink they come from (docs/contract.md, 5 and 8)."""
 
 from __future__ import annotations
 

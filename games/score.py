@@ -1,4 +1,7 @@
-"""The score game: players of a mobile game score points for their teams."""
+"""The score game: players of a mobile game score points for their teams.
+
+docs/contract.md says what its events and boards promise; the numbers in brackets are its sections.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from games.board import Board, Entity, Game, Injector, Kept, Table
 from games.season import DAY_MILLIS, HOUR_MILLIS
 from settings import Settings
 
-ID_LENGTH, NAME_LENGTH = 128, 200  # characters at most; more is rejected
-HIGHEST_SCORE = 1_000_000  # of one event; more is rejected
-AHEAD_MILLIS = 60_000  # an event's time may be so far ahead of its record's
+ID_LENGTH, NAME_LENGTH = 128, 200  # characters at most; more is rejected (2.1)
+HIGHEST_SCORE = 1_000_000  # of one event; more is rejected (2.1)
+AHEAD_MILLIS = 60_000  # an event's time may be so far ahead of its record's (2.1)
 
-SHORT_SECONDS, LONG_SECONDS = 10, 60  # the two windows of a hot streak
+SHORT_SECONDS, LONG_SECONDS = 10, 60  # the two windows of a hot streak (5.4)
 STREAK_EVENTS = 3  # the fewest in the short window that are a streak rather than a lucky shot
 
 FOUND_PLAYERS, MEMBERS = 20, 100  # what a search, and a team, shows at most

@@ -1,4 +1,7 @@
-"""How long a total counts: a season as a value, and the one place where its length matters."""
+"""How long a total counts: a season as a value, and the one place where its length matters.
+
+docs/contract.md (4, 8.4) says the same for readers.
+"""
 
 from __future__ import annotations
 

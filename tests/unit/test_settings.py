@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 
 import games
+from boards import sinks
 from settings import PROJECT, SETTINGS, SettingError, Settings, read
 
 
@@ -37,6 +39,11 @@ def test_a_wrong_setting_is_refused_by_its_name(name, value):
 def test_a_game_that_there_is_not_is_refused_by_the_settings_name(names):
     with pytest.raises(SettingError, match="LEADERBOARD_GAMES"):
         games.chosen(Settings(games=names))
+
+
+def test_the_sinks_that_may_be_chosen_are_those_that_there_are():
+    (sink,) = (each for each in dataclasses.fields(Settings) if each.name == "sink")
+    assert sink.metadata["choices"] == sinks.NAMES
 
 
 def test_the_documents_list_every_setting_with_its_default():

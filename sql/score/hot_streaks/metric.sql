@@ -1,4 +1,5 @@
 -- Who is scoring well above their own recent form?
+-- Contract: docs/contract.md, 5.4.
 -- Grain: one row per window and player, the ${places} hottest of each
 -- window; a window ends every ${streak_slide_seconds} s. A window without any
 -- streak is one row with an empty user_id.

@@ -1,4 +1,5 @@
 -- How many events came too late for a hot streak?
+-- Contract: docs/contract.md, 6.
 -- Grain: one row per season.
 --
 -- An event behind the watermark is left out of the hot streaks when its slice

@@ -1,4 +1,5 @@
 -- Who has gained the most points this hour over the hour before?
+-- Contract: docs/contract.md, 5.6.
 -- Grain: one row per hour and player with events in that hour and the one before.
 -- Ties: more points this hour, then user_id. Readers rank by the difference, and
 -- leave out players without points in one of the two hours: a filter here would

@@ -1,4 +1,5 @@
 -- Which messages were rejected, and why?
+-- Contract: docs/contract.md, 2.2.
 -- Grain: one row per rejected record, by its place in Kafka.
 --
 -- rejected_at is the record's time, so a replay writes the same row. U+0000

@@ -1,5 +1,6 @@
 -- The score events that count: of those with one event_id, the first to arrive.
--- Grain: one row per accepted event. One without an event_id is one of a kind.
+-- Grain: one row per accepted event. One without an event_id is one of a kind
+-- (docs/contract.md, 3).
 --
 -- The ids are remembered for `deduplicate_minutes`: jobs/plans.py gives this
 -- operator alone that time to live, in the compiled plan.

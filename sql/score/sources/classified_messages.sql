@@ -1,6 +1,7 @@
 -- Every message with its fields and, if it must be rejected, the first reason.
 -- Grain: one row per record.
 --
+-- docs/contract.md (1.4, 2.1) lists the reasons and what is read in which way.
 -- One decision serves the boards and the list of rejects. Flink's JSON format
 -- cannot make it: it takes two documents in one message, an array, or a byte
 -- order mark before an event for an event. Here, step by step,

@@ -1,7 +1,7 @@
 -- The topic as it is: every message, whatever is in it.
 -- Grain: one row per record.
 --
--- event_at is the effective time: the earlier of the event's own time and its
+-- event_at is the effective time (docs/contract.md, 1.3): the earlier of the event's own time and its
 -- record's, so a clock ahead of the broker's moves nothing. A message without
 -- a time of its own is of 1970, and rejected later. Of one object that ends
 -- with its time and its type, as injectors write it, the end alone tells the

@@ -1,4 +1,5 @@
--- The messages that are valid score events, with the season each belongs to.
+-- The messages that are valid score events, with the season each belongs to
+-- (docs/contract.md, 4).
 -- Grain: one row per valid event; an event sent twice is two rows.
 --
 -- arrival is the order in which records came, as a text of 19 digits: their

@@ -1,4 +1,5 @@
 -- Who carries each team: its best player, and which share of it is theirs?
+-- Contract: docs/contract.md, 5.5.
 -- Grain: one row per season and team. A share of nothing is NULL; readers leave
 -- teams without points out, because a filter here would make Flink delete a
 -- row before each change of it.

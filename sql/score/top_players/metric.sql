@@ -1,4 +1,5 @@
 -- Which players have scored the most this season, whichever team they were in?
+-- Contract: docs/contract.md, 5.3.
 -- Grain: one row per season and player, the best ${places} of each season.
 -- Ties: by user_id at the cut; readers rank by total_score.
 SELECT

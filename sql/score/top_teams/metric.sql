@@ -1,4 +1,5 @@
 -- Which teams have scored the most this season?
+-- Contract: docs/contract.md, 5.2.
 -- Grain: one row per season and team, the best ${places} of each season.
 -- Ties: by team_id at the cut; readers rank by total_score.
 SELECT
