@@ -49,7 +49,8 @@ class Table:
     grows       what never falls for one key, in the order of significance; a row with less than
                 the one that is there is of the past, and ignored
     kept        how long old rows stay; None is for ever
-    archived_by the time by which old rows outlive the events that they come from
+    archived_by the time by which old rows outlive the events that they come from, when a table is
+                computed anew; by default its period
     job         the job that writes it; by default one of its own name
     appends     rows are only ever added, never changed
     for_lookups a row for everybody: only a sink that can look somebody up holds it
@@ -69,6 +70,7 @@ class Table:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "job", self.job or self.name)
+        object.__setattr__(self, "archived_by", self.archived_by or self.period)
 
     @property
     def primary_key(self) -> tuple[str, ...]:

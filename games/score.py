@@ -33,7 +33,6 @@ TOP_TEAMS = Board(
     key=("team_id",),
     period="season_start",
     grows=("total_score", "reached_at"),
-    archived_by="season_start",
     keeps_best=True,
     value="total_score",
     label="Points",
@@ -48,7 +47,6 @@ TOP_PLAYERS = Board(
     key=("user_id",),
     period="season_start",
     grows=("total_score", "reached_at"),
-    archived_by="season_start",
     keeps_best=True,
     value="total_score",
     label="Points",
@@ -78,7 +76,6 @@ TEAM_MVPS = Board(
     key=("team_id",),
     period="season_start",
     grows=("team_total", "player_total"),
-    archived_by="season_start",
     value="contribution_ratio",
     label="Share",
     title="Team MVPs",
@@ -119,7 +116,6 @@ LATE_EVENTS = Table(
     key=(),
     period="season_start",
     grows=("events",),
-    archived_by="season_start",
     job=HOT_STREAKS.name,
 )
 # PostgreSQL takes in thousands of newcomers slowly: a job of their own, so that no board waits.
@@ -129,7 +125,6 @@ PLAYER_TOTALS = Table(
     period="season_start",
     grows=("total_score", "reached_at"),
     kept=Kept("season_start"),
-    archived_by="season_start",
     job="totals",
     for_lookups=True,
 )
@@ -139,7 +134,6 @@ MEMBER_TOTALS = Table(
     period="season_start",
     grows=("player_total",),
     kept=Kept("season_start"),
-    archived_by="season_start",
     job="totals",
     for_lookups=True,
 )
