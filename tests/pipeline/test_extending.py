@@ -23,7 +23,7 @@ from tests.conftest import Stack, eventually, page_server
 
 TINY_GAME = PROJECT / "tests" / "tiny_game"
 # "`file`:", "Above `line` in `file`:" or "Below `line` in `file`:", and a block of code.
-STEP = re.compile(r"^(?:(Above|Below) `(.+)` in )?`(\S+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S)
+STEP = re.compile(r"^(?:(Above|Below) `([^`\n]+)` in )?`([^`\s]+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S)
 
 
 @dataclass(frozen=True)
