@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 import settings as settings_module
-from clients import kafka
+from clients import flink, kafka
 from clients.errors import BoardsUnavailable
 from compose import services
 from settings import PREFIX, PROJECT, Settings
@@ -77,6 +77,16 @@ class Stack:
     def kill(self, service: str) -> None:
         """Let a service die as by kill -9; the supervisor starts it again."""
         services.rpc(self.settings).signalProcess(service, "KILL")
+
+    def cancel_jobs(self) -> None:
+        """End all jobs of Flink, and wait until none runs."""
+        for job_id in flink.running(self.settings).values():
+            flink.cancel(self.settings, job_id)
+
+        def check() -> None:
+            assert flink.running(self.settings) == {}
+
+        eventually(check)
 
     def records(self) -> list[Record]:
         """Everything that the topic of the score events holds."""

@@ -178,7 +178,8 @@ class System:
 @contextmanager
 def under_load(stack: Stack, sink: str, rate_per_second: int, seed: int) -> Iterator[System]:
     """The system with all four boards moving."""
-    stack.run("jobs", "--sink", sink, "--switch")
+    stack.cancel_jobs()  # whoever was there before
+    stack.run("jobs", "--sink", sink)
     with TemporaryDirectory() as folder, Reader(sink, stack.settings, every_seconds=0.1) as reader:
 
         def inject(number: int) -> Injector:
@@ -190,8 +191,7 @@ def under_load(stack: Stack, sink: str, rate_per_second: int, seed: int) -> Iter
             yield system
         finally:
             system.injectors[-1].process.kill()
-            for job_id in running(stack.settings).values():
-                flink.cancel(stack.settings, job_id)
+            stack.cancel_jobs()
 
 
 def _timeless(value: bytes) -> bytes:
@@ -213,7 +213,8 @@ def kill(*names: str) -> Callable[[Stack], None]:
 
 def kill_injector(_: Stack) -> None:
     """The injector dies as by kill -9; the next one plays another game."""
-    (injector,) = (child for child in psutil.Process().children() if "generator" in child.cmdline())
+    alive = [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
+    (injector,) = (child for child in alive if "generator" in child.cmdline())
     injector.kill()
     injector.wait()
 

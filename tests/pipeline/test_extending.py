@@ -73,7 +73,7 @@ def extended(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     for step in steps():
         step.follow(project)
     shutil.copytree(TINY_GAME, project, dirs_exist_ok=True)
-    cancel_all(stack)  # so that Flink has slots
+    stack.cancel_jobs()  # so that Flink has slots
     own = stack.changed(
         games="score,tiny", topic="extending", postgres_url=bounded.database(stack, "extending")
     )
@@ -81,17 +81,7 @@ def extended(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     own.run("compose", "create")
     own.run("generator", "--count", "500", "--rate", "1000", "--seed", "9")
     yield own
-    cancel_all(stack)
-
-
-def cancel_all(stack: Stack) -> None:
-    for job_id in flink.running(stack.settings).values():
-        flink.cancel(stack.settings, job_id)
-    eventually(lambda: expect_nothing_runs(stack))
-
-
-def expect_nothing_runs(stack: Stack) -> None:
-    assert flink.running(stack.settings) == {}
+    stack.cancel_jobs()
 
 
 @pytest.fixture(scope="module")

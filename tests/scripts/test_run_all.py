@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from compose import services
 from jobs.names import JobName
 from settings import PREFIX, PROJECT, read
 from tests.conftest import PORTS, environment_for, eventually
+from tests.scripts.conftest import script
 
 GAME = games.load("score")
 TITLES = {job: JobName(GAME.name, job, "postgres").title for job in GAME.jobs}
@@ -31,24 +31,10 @@ TITLES = {job: JobName(GAME.name, job, "postgres").title for job in GAME.jobs}
 FILLING = [board.name for board in GAME.boards if not board.may_be_empty]
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    environment = environment_for(tmp_path_factory.mktemp("run_all"))
-    yield environment
-    script("stop.sh", environment=environment)
-
-
-def script(
-    name: str, *options: str, environment: dict[str, str], answer: str = ""
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROJECT / "scripts" / name, *options],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        input=answer,
-    )
+@pytest.fixture
+def fresh(tmp_path: Path) -> dict[str, str]:
+    """The environment of a system that was never started."""
+    return environment_for(tmp_path)
 
 
 def listening(environment: dict[str, str]) -> list[str]:
@@ -69,34 +55,33 @@ def processes(environment: dict[str, str]) -> list[str]:
     return commands
 
 
-def test_status_before_the_first_start_is_not_healthy(environment):
-    done = script("status.sh", "--json", environment=environment)
+def test_status_before_the_first_start_is_not_healthy(fresh):
+    done = script("status.sh", "--json", environment=fresh)
     assert done.returncode == 1
     assert not json.loads(done.stdout)["is_healthy"]
 
 
-def test_a_taken_port_is_named_with_the_setting_that_changes_it(environment):
+def test_a_taken_port_is_named_with_the_setting_that_changes_it(fresh):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        own = environment | {"LEADERBOARD_KAFKA_PORT": port}
+        own = fresh | {"LEADERBOARD_KAFKA_PORT": port}
         done = script("run_all.sh", "--detach", environment=own)
     assert done.returncode == 1
     assert f"Port {port}" in done.stderr
     assert "LEADERBOARD_KAFKA_PORT" in done.stderr
 
 
-def test_a_game_that_there_is_not_starts_nothing(environment):
-    done = script("run_all.sh", "--games", "golf", "--detach", environment=environment)
+def test_a_game_that_there_is_not_starts_nothing(fresh):
+    done = script("run_all.sh", "--games", "golf", "--detach", environment=fresh)
     assert done.returncode == 1
     assert "LEADERBOARD_GAMES names 'golf'" in done.stderr
     assert "Traceback" not in done.stderr
-    assert listening(environment) == []
+    assert listening(fresh) == []
 
 
-def test_everything_starts_with_one_command_and_is_healthy(environment):
-    started = script("run_all.sh", "--detach", environment=environment)
+def test_everything_starts_with_one_command_and_is_healthy(environment, started):
     assert started.returncode == 0, started.stdout + started.stderr
     status = await_healthy(environment)
     assert status["sink"] == "postgres"
@@ -109,7 +94,7 @@ def test_the_page_shows_live_boards_in_a_real_browser(environment, browser):
     requested, messages = [], []
     page = browser.new_page()
     page.on("request", lambda request: requested.append(request.url))
-    page.on("console", messages.append)
+    page.on("console", lambda message: messages.append(message))
     page.goto(address)
     page.get_by_text("LIVE", exact=True).wait_for(timeout=60_000)
     for board in ("Top teams", "Top players", "Hot streaks", "Team MVPs"):

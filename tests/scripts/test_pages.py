@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from subprocess import CompletedProcess
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -13,8 +13,8 @@ from boards import sinks
 from boards.snapshot import Row
 from compose import services
 from games.score import GAME, TEAM_MVPS, TOP_PLAYERS, TOP_TEAMS
-from settings import PROJECT, Settings, read
-from tests.conftest import DEADLINE_SECONDS, environment_for, eventually
+from settings import Settings, read
+from tests.conftest import DEADLINE_SECONDS, eventually
 from tests.dashboard import watched
 
 MILLIS = DEADLINE_SECONDS * 1000
@@ -24,22 +24,10 @@ PAGES = {"": "Live leaderboards"} | {
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """The settings of a system that runs as a person starts it."""
-    environment = environment_for(tmp_path_factory.mktemp("pages"))
-
-    def script(*words: str) -> None:
-        command = [PROJECT / "scripts" / words[0], *words[1:]]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=DEADLINE_SECONDS
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    try:
-        script("run_all.sh", "--detach")
-        yield read(environment)
-    finally:
-        script("stop.sh")
+def settings(environment: dict[str, str], started: CompletedProcess[str]) -> Settings:
+    """The settings of the system that runs."""
+    assert started.returncode == 0, started.stdout + started.stderr
+    return read(environment)
 
 
 @pytest.fixture(scope="module")
