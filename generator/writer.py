@@ -156,7 +156,8 @@ class KafkaWriter:
         return producer
 
     def _say_attempt(self, state: RetryCallState) -> None:
-        self._say_waiting(f": {state.outcome.exception()}")
+        cause = state.outcome.exception() if state.outcome else None
+        self._say_waiting(f": {cause}")
 
     def _say_waiting(self, detail: str) -> None:
         now = time.monotonic()
@@ -196,15 +197,15 @@ class KafkaWriter:
             if future.succeeded():
                 self.tally.acknowledged += 1
             else:
-                self._fail(future)
+                self._fail(future.exception)
         if len(pending) < before:
             self._progress_at = time.monotonic()
         elif pending:
             self._say_waiting(f"; {len(pending)} records are not acknowledged yet")
 
-    def _fail(self, future: FutureRecordMetadata) -> None:
+    def _fail(self, cause: object) -> None:
         if not self.tally.failed:
-            self._say(f"a record was refused: {future.exception!r}; further ones are only counted")
+            self._say(f"a record was refused: {cause!r}; further ones are only counted")
         self.tally.failed += 1
 
     def close(self, gives_up: Callable[[], bool]) -> None:
@@ -215,8 +216,8 @@ class KafkaWriter:
         if not self._pending:
             self._producer.close(timeout=5)
             return
-        self.tally.failed += len(self._pending)
         unsettled = len(self._pending)
+        self.tally.failed += unsettled
         self._say(f"{unsettled} records were not acknowledged in time; the topic may lack them")
         # When the program ends, the producer closes itself, waits once more, and fails with a
         # traceback.

@@ -1,4 +1,4 @@
-"""Runs the SQL of the jobs over messages with chosen times, on the real Kafka, Flink and PostgreSQL."""
+"""Runs the SQL of the jobs over messages with chosen times, on real services."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 GAME = games.load("score")
 PARTITIONS = 4
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Message:
-    """A record to be: its partition, the broker's timestamp in epoch milliseconds, and its value."""
+    """A record to be: its partition, its timestamp in epoch milliseconds, and its value."""
 
     partition: int
     timestamp: int
@@ -44,9 +44,9 @@ class Message:
 
 
 def run(
-    stack: Stack, messages: list[Message], **changed: object
+    stack: Stack, messages: list[Message], **changed: Any
 ) -> tuple[list[Record], dict[str, list[Row]]]:
-    """The records that the messages became, and the rows of every table once all jobs, as one, have read them.
+    """The records that the messages became, and the rows of every table once they are read.
 
     `changed` are settings other than the stack's.
     """
@@ -60,8 +60,8 @@ def run(
 
 
 @contextmanager
-def running(stack: Stack, messages: list[Message], **changed: object) -> Iterator[Settings]:
-    """The settings of a job that has these messages to read and waits for more; it is cancelled in the end."""
+def running(stack: Stack, messages: list[Message], **changed: Any) -> Iterator[Settings]:
+    """The settings of a job that reads these messages and waits for more, until this is left."""
     settings = _prepare(stack, changed)
     send(settings, messages)
     with _reader(settings) as reader:
@@ -79,7 +79,7 @@ def _reader(settings: Settings) -> Reader:
 
 
 def send(settings: Settings, messages: list[Message]) -> list[Record]:
-    """Append messages to the topic; the records that they became, offsets counted from the first of these."""
+    """Append messages to the topic; the records that they became, counted from offset 0."""
     producer = KafkaProducer(bootstrap_servers=settings.brokers, acks="all")
     offsets: dict[int, int] = defaultdict(int)
     records = []
@@ -107,7 +107,7 @@ def ranked(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
     return ranked_boards(db, GAME, Settings()).rows
 
 
-def _prepare(stack: Stack, changed: dict[str, object]) -> Settings:
+def _prepare(stack: Stack, changed: dict[str, Any]) -> Settings:
     """Settings with a topic of their own and empty tables in a database beside the jobs' own."""
     topic = f"bounded-{uuid.uuid4().hex[:8]}"
     url = database(stack, "bounded")

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import IO
+from typing import IO, Any
 
 import pytest
 import requests
@@ -28,8 +28,8 @@ from settings import PREFIX, PROJECT, Settings
 from tests.oracle import Record
 
 DEADLINE_SECONDS = 300  # on two busy cores
-# Players have machines of their own: an injector that waits for this one's CPU sends everything too late. Only root may
-# say so; for others `nice` warns, and starts it all the same.
+# Players have machines of their own: an injector that waits for this one's CPU sends everything too
+# late. Only root may say so; for others `nice` warns, and starts it all the same.
 FIRST = ("nice", "-n", "-10")
 PORTS = [name for name, default, _ in settings_module.SETTINGS if name.endswith("_port")]
 
@@ -58,7 +58,7 @@ class Stack:
         )
         return done
 
-    def changed(self, **settings: object) -> Stack:
+    def changed(self, **settings: Any) -> Stack:
         """The same services, with other settings for the commands."""
         own = {PREFIX + name.upper(): str(value) for name, value in settings.items()}
         return replace(
@@ -68,7 +68,7 @@ class Stack:
         )
 
     def begin(self, *words: str, stderr: IO | int = DEVNULL) -> subprocess.Popen:
-        """Start `python -m <words>` in the background, before all others; what it says is lost, or in `stderr`."""
+        """Start `python -m <words>` in the background, before all others."""
         command = [*FIRST, sys.executable, "-m", *words]
         return subprocess.Popen(
             command, env=self.environment, cwd=self.project, stdout=DEVNULL, stderr=stderr
@@ -219,7 +219,7 @@ def chromium() -> Iterator[Browser]:
     )
     assert program, "The page is tested in Chromium: install it with the system's package manager."
     with sync_playwright() as playwright:
-        # No sandbox, because root has none; no background networking, because it is not what is tested.
+        # No sandbox, because root has none; no background networking, which is not tested.
         browser = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
         )

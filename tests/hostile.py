@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 VALUES = [
     None,
@@ -25,7 +26,7 @@ VALUES = [
     {"a": [1]},
     "true",
 ]
-LIMITS = {
+LIMITS: dict[str, list[Any]] = {
     "user_id": [
         "x" * 128,
         "x" * 129,
@@ -79,7 +80,7 @@ HOUR, DAY = 3_600_000, 86_400_000
 
 
 def messages(now: int) -> Iterator[bytes | None]:
-    """All of them, for a topic whose records are stamped within seconds of `now` (epoch milliseconds)."""
+    """All of them, for records that are stamped within seconds of `now` (epoch milliseconds)."""
     events = (_event(number, now) for number in range(100_000))
     for name, values in LIMITS.items():
         yield _json({key: value for key, value in next(events).items() if key != name})
@@ -96,16 +97,19 @@ def messages(now: int) -> Iterator[bytes | None]:
 def _broken(one: bytes, two: bytes) -> list[bytes | None]:
     rest = one[1:]
     return [
-        None, b"", b" ", b"{}", b"{ }", b"[]", b"null", b"12", b'"text"', b"score!", b"{", b"}", b"{,}",
-        b"[" + one + b"]", one + one, one + two, one + b"," + two, one + b", " + two, one + b',"x":1', one + b" x",
-        one + b",{}", one + b',{"a":1}', one + b",5", one + b"]", b"[" + one, one[:-1], one[:-20], one[:-1] + b",}",
+        None, b"", b" ", b"{}", b"{ }", b"[]", b"null", b"12", b'"text"', b"score!",
+        b"{", b"}", b"{,}", b"[" + one + b"]", one + one, one + two, one + b"," + two,
+        one + b", " + two, one + b',"x":1', one + b" x", one + b",{}", one + b',{"a":1}',
+        one + b",5", one + b"]", b"[" + one, one[:-1], one[:-20], one[:-1] + b",}",
         b"\xef\xbb\xbf" + one, one + b"\0", b"\0" + one,
         b" \n" + one + b"\r\n\t ",
         b'{"score":1,' + rest, one[:-1] + b',"score":2}', one[:-1] + b',"score":-2}',
         one[:-1] + b',"extra":{"user_id":"other","score":[1,2]}}',
-        one.replace(b'"Hostile', b'"\xff\xfe'), one.replace(b'"Hostile', b'"\\ud800'), one.replace(b'"Hostile', b'"\n'),
+        one.replace(b'"Hostile', b'"\xff\xfe'), one.replace(b'"Hostile', b'"\\ud800'),
+        one.replace(b'"Hostile', b'"\n'),
         one.replace(b'"score": 5', b'"score": NaN'), one.replace(b'"score": 5', b'"score": 05'),
-        one.replace(b'"score": 5', b'"score": +5'), one.replace(b'"score"', b"'score'"), one.replace(b'"', b"'"),
+        one.replace(b'"score": 5', b'"score": +5'), one.replace(b'"score"', b"'score'"),
+        one.replace(b'"', b"'"),
         one.replace(b'"score": 5', b'"score": 5 /* five */'),
     ]  # fmt: skip
 

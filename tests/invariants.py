@@ -1,4 +1,4 @@
-"""What must hold whenever somebody reads the boards, and a reader that looks at them all the time."""
+"""What must hold whenever somebody reads the boards, and a reader that always does."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class History:
         for board in totals(read.game):
             for row in read.rows[board.name]:
                 entity, total = row[board.found_by], row[board.grows[0]]
-                known_by = board, row[board.period], entity
+                known_by = board, row[str(board.period)], entity
                 if total < self._totals.get(known_by, 0) and not self._may_restart:
                     went = f"{entity} from {self._totals[known_by]} to {total} at {at:.1f}"
                     self.found[f"{board.name}: a total went back"].append(went)
@@ -99,7 +99,7 @@ class History:
                 )
 
     def expect_nothing(self) -> None:
-        """Raises AssertionError with how often something impossible was seen, and the first of each."""
+        """Raises AssertionError with how often each impossible thing was seen, and the first."""
         lines = [f"{what}, {len(seen)} times, first {seen[0]}" for what, seen in self.found.items()]
         assert not lines, "\n".join(lines)
 
@@ -112,18 +112,18 @@ class History:
                 for kind, entity in (("team_id", event.team_id), ("user_id", event.user_id)):
                     moments[kind, period, start, entity].append(event.recorded / 1000)
                     sums[kind, period, start, entity].append(event.score)
-        sums = {each: list(accumulate(scores)) for each, scores in sums.items()}
+        scored = {each: list(accumulate(scores)) for each, scores in sums.items()}
         for (board, start, entity, total), at in self._first_seen.items():
             ledger = board.found_by, board.period, start, entity
             scored_by_then = bisect.bisect_right(moments[ledger], at)
-            scored = sums[ledger][scored_by_then - 1] if scored_by_then else 0
-            if total > scored:
-                seen = f"{entity} at {total} of {scored} at {at:.1f}"
+            right = scored[ledger][scored_by_then - 1] if scored_by_then else 0
+            if total > right:
+                seen = f"{entity} at {total} of {right} at {at:.1f}"
                 self.found[f"{board.name}: a total above what was scored"].append(seen)
 
 
 class Reader(History):
-    """Reads a sink's boards all the time, every 20 ms by default, in the background until it is left."""
+    """Reads a sink's boards in the background, every 20 ms by default, until it is left."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Event:
-    """An accepted score event; its effective time and its record's timestamp are in epoch milliseconds."""
+    """An accepted score event; its effective and its record's time are in epoch milliseconds."""
 
     event_id: str | None
     user_id: str
@@ -102,7 +102,8 @@ def _require_text(value: object, name: str) -> None:
 def _fields(value: bytes | None) -> dict:
     _require(bool(value), "empty message")
     try:
-        fields = json.loads(value.decode(errors="replace"), parse_constant=_refuse)
+        text = (value or b"").decode(errors="replace")
+        fields = json.loads(text, parse_constant=_refuse)
     except ValueError:
         raise Rejected("not one JSON object") from None
     _require(isinstance(fields, dict), "not one JSON object")
@@ -117,10 +118,8 @@ def _without_surrogates(value: object) -> object:
     return re.sub("[\ud800-\udfff]", "?", value) if isinstance(value, str) else value
 
 
-def _text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _whole_number(value: object, name: str) -> int:
@@ -227,7 +226,7 @@ def every_season(events: list[Event], season: str = "day") -> list[Totals]:
 
 def newest_rows(board: Board, events: list[Event]) -> list[dict]:
     """The newest period of a board of totals, best first."""
-    return rows_of(board, totals(events, PERIODS[board.period]))
+    return rows_of(board, totals(events, PERIODS[str(board.period)]))
 
 
 def rows_of(board: Board, summed: Totals) -> list[dict]:
@@ -299,7 +298,7 @@ def member_totals(summed: Totals) -> list[dict]:
 
 
 def team_mvps(summed: Totals, banned_player: str = "", banned_team: str = "") -> list[dict]:
-    """Every team's best player, by their share of the team's total, without banned teams and best players."""
+    """Every team's best player, by share of the team's total, without banned ones."""
     best: dict[str, tuple[str, Total]] = {}
     for (team_id, user_id), total in sorted(summed.members.items()):
         if team_id not in best or total.score > best[team_id][1].score:

@@ -1,7 +1,8 @@
 """The long half of the chaos tests: python -m tests.chaos [--minutes N] [--seed N] [--no-faults] …
 
-A seeded schedule of faults under load, with rests in between; then the ledger, the reader's findings, log lines that no
-fault explains, and what memory and disk did. Exit code 0 only when all of it is as it should be.
+A seeded schedule of faults under load, with rests in between; then the ledger, the reader's
+findings, log lines that no fault explains, and what memory and disk did. Exit code 0 only when all
+of it is as it should be.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
     Console().print(_recoveries(made.recoveries), resources.table())
     print(
         "\n".join(problems)
-        or f"Everything held: {made.reader.looks:,} looks at the boards, nothing lost, nothing twice."
+        or f"Everything held: {made.reader.looks:,} looks at the boards, nothing lost or twice."
     )
     return 1 if problems else 0
 

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-# A line that begins with a time and carries a level that means trouble; PostgreSQL has no comma and names its zone.
+# A line that begins with a time and carries a level that means trouble. PostgreSQL's time has no
+# comma, and names its zone.
 TROUBLE = re.compile(
     r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,]\d+ .*?\b(ERROR|FATAL|PANIC)\b:?\s*(.*)$"
 )
 
 
 def unexplained(folder: Path, loud: Iterable[tuple[float, float]]) -> list[str]:
-    """The errors in the logs of a folder outside the loud times, which are (begin, end) in epoch seconds."""
+    """The errors in the logs of a folder outside the loud times: (begin, end) in epoch seconds."""
     loud = list(loud)
     found: Counter[str] = Counter()
     for file in sorted(folder.glob("*.log*")):

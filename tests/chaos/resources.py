@@ -16,15 +16,15 @@ from tests.chaos.system import SERVICES
 from tests.conftest import Stack
 
 SAMPLE_SECONDS = 15
-# More than this from the middle third of the time to the last is growth. Not where retention is what ends it, after
-# days: of the topic, and of rejected messages.
+# More than this from the middle third of the time to the last is growth. It is not where retention
+# ends it, after days: of the topic, and of rejected messages.
 GROWTH, SLACK = 1.2, 32
 KEPT_FOR_DAYS = ("kafka, disk", "postgres-")
 Thirds = dict[str, list[float | None]]
 
 
 class Resources:
-    """Looks at the memory of the services and the size of their folders, in the background, until it is left."""
+    """Watches the memory of the services and the size of their folders until it is left."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack

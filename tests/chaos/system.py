@@ -43,13 +43,14 @@ REPORT_SECONDS = 60  # at most, from one report of an injector to its next
 
 @dataclass(frozen=True)
 class Recovery:
-    """How long the board that waited longest stood still after a fault, and when all jobs had checkpoints again."""
+    """How long the slowest board stood still, and when all jobs had checkpoints again."""
 
     standstill_seconds: float
     healthy_seconds: float
 
     def __str__(self) -> str:
-        return f"boards stood still for {self.standstill_seconds:.1f} s, all healthy after {self.healthy_seconds:.1f} s"
+        still, healthy = self.standstill_seconds, self.healthy_seconds
+        return f"boards stood still for {still:.1f} s, all healthy after {healthy:.1f} s"
 
 
 class Injector:
@@ -62,7 +63,7 @@ class Injector:
             self.process = stack.begin("generator", *self._options, stderr=file)
 
     def end(self) -> None:
-        """Let it send what is pending, and report. Raises AssertionError when not all was acknowledged."""
+        """Let it send what is pending. Raises AssertionError when not all was acknowledged."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(timeout=120) == 0, self._report.read_text()[-2000:]
 
@@ -90,7 +91,7 @@ class Injector:
 
 @dataclass
 class System:
-    """All four jobs at work, injectors one after the other, and a reader that always looks at the boards."""
+    """All jobs at work, injectors one after the other, and a reader that always looks."""
 
     stack: Stack
     sink: str
@@ -117,9 +118,10 @@ class System:
         print(f"{self.sink}: {name}: {found}", flush=True)
 
     def await_recovery(self, last: dict[str, float], since: float) -> Recovery:
-        """Wait until every job has completed a checkpoint since then (epoch seconds), and every board has moved again.
+        """Wait until every job has completed a checkpoint, and every board has moved again.
 
-        Raises AssertionError when a board stands still for BACK_SECONDS, or a job completes none in HEALTHY_SECONDS.
+        `since` is in epoch seconds. Raises AssertionError when a board stands still for
+        BACK_SECONDS, or a job completes no checkpoint in HEALTHY_SECONDS.
         """
         moved_at = dict.fromkeys(last, since)
         standstill, healthy_at = 0.0, None
@@ -157,7 +159,7 @@ class System:
         return has_all and are_new
 
     def expect_nothing_lost(self) -> None:
-        """End the load: the topic holds what the injectors sent, once each; the boards are the oracle's for it."""
+        """End the load: the topic holds all that was sent, once each; boards are the oracle's."""
         *killed, last = self.injectors
         last.end()
         held = self.stack.records()
@@ -177,7 +179,7 @@ class System:
 
 @contextmanager
 def under_load(stack: Stack, sink: str, rate_per_second: int, seed: int) -> Iterator[System]:
-    """The system with all four boards moving."""
+    """The system with its boards moving."""
     stack.cancel_jobs()  # whoever was there before
     stack.run("jobs", "--sink", sink)
     with TemporaryDirectory() as folder, Reader(sink, stack.settings, every_seconds=0.1) as reader:
@@ -220,7 +222,7 @@ def kill_injector(_: Stack) -> None:
 
 
 def kills(chance: random.Random, names: Sequence[str], count: int) -> Callable[[Stack], None]:
-    """So many services die by chance, one every few seconds, whether the one before has recovered or not."""
+    """So many services die by chance, one every few seconds, recovered or not."""
 
     def strike(stack: Stack) -> None:
         for _ in range(count):
@@ -290,8 +292,9 @@ def lock(table: str, seconds: float) -> Callable[[Stack], None]:
 
 
 def kill_everything(stack: Stack) -> None:
-    """The supervisor first, so that it starts nothing; then, as after a power cut, everything is started again."""
+    """The supervisor first, so that it starts nothing; then everything is started again."""
     supervisor = services.supervisor(stack.settings)
+    assert supervisor
     family = [supervisor, *supervisor.children(recursive=True)]
     for process in family:
         os.kill(process.pid, signal.SIGKILL)

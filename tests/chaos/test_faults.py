@@ -1,4 +1,4 @@
-"""Any part may die under load: all four boards move again by themselves, and nothing is lost or counted twice."""
+"""Any part may die under load: the boards move again, and nothing is lost or counted twice."""
 
 from __future__ import annotations
 

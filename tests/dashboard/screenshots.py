@@ -6,6 +6,7 @@ Each shows the page light and dark, wide and narrow.
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser
@@ -47,7 +48,7 @@ def main() -> None:
             print(f"{file.relative_to(PROJECT)}: {file.stat().st_size // 1024} kB")
 
 
-def _shot(browser: Browser, name: str, path: str, scheme: str, view: dict) -> Image.Image:
+def _shot(browser: Browser, name: str, path: str, scheme: Any, view: Any) -> Image.Image:
     page = browser.new_page(viewport=view, color_scheme=scheme)
     page.goto(f"http://{settings.page_address}:{settings.dashboard_port}/{path}", timeout=MILLIS)
     page.locator(SETTLED.get(name, "table")).first.wait_for(state="attached", timeout=MILLIS)

@@ -1,6 +1,7 @@
 """The page over boards whose rows have these names: python -m tests.dashboard.served NAME…"""
 
 import sys
+from unittest.mock import patch
 
 from boards.postgres import PostgresSink
 from compose.status import Status
@@ -18,6 +19,8 @@ def read(*_):
     return boards
 
 
-PostgresSink.read = read
-health.status = lambda _: Status("postgres")
-main()
+with (
+    patch.object(PostgresSink, "read", read),
+    patch.object(health, "status", lambda _: Status("postgres")),
+):
+    main()

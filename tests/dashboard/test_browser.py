@@ -36,6 +36,8 @@ class Evil(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
+    server: Evil
+
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         self.send_response(200)

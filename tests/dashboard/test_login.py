@@ -44,6 +44,8 @@ class Provider(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
+    server: Provider
+
     def do_GET(self) -> None:
         at, asked = (
             self.server.address,

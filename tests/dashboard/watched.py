@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, CDPSession, Page
 
 from settings import settings
 from tests.conftest import chromium
@@ -47,14 +47,16 @@ def watch(
     page.close()
 
 
-def _use(page: Page, session: object, server_port: int) -> Use:
+def _use(page: Page, session: CDPSession, server_port: int) -> Use:
     session.send("HeapProfiler.collectGarbage")
     metrics = {
         each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]
     }
     found = psutil.net_connections("tcp")
     servers = {
-        each.pid for each in found if each.status == "LISTEN" and each.laddr.port == server_port
+        each.pid
+        for each in found
+        if each.status == "LISTEN" and each.laddr and each.laddr.port == server_port
     }
     resident = sum(psutil.Process(pid).memory_info().rss for pid in servers)
     return Use(metrics["JSHeapUsedSize"], metrics["Nodes"], resident)

@@ -1,4 +1,4 @@
-"""The boards as an application with a cluster of its own, set as in Kubernetes: it comes back, and it is upgraded."""
+"""The boards as an application with its own cluster, as on Kubernetes: crash and upgrade."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ TITLE = JobName("score", ALL_BOARDS, "postgres").title
 
 @pytest.fixture
 def own(stack: Stack, tmp_path: Path) -> Stack:
-    """The stack's Kafka and PostgreSQL, with a topic, a database and a JobManager of our own, and given passwords."""
+    """The stack's Kafka and PostgreSQL, with an own topic, database and JobManager.
+
+    The passwords are given, as on Kubernetes.
+    """
     url = parse_dsn(bounded.database(stack, "application"))
     changed = {
         "state_folder": str(tmp_path),
@@ -61,7 +64,7 @@ def own(stack: Stack, tmp_path: Path) -> Stack:
 
 
 def _write_configuration(own: Stack) -> None:
-    """What the operator writes for Flink, with ZooKeeper and a folder in the place of what Kubernetes gives."""
+    """What the operator writes for Flink, with ZooKeeper and a folder instead of Kubernetes."""
     given = {
         key: value
         for key, value in DEPLOYMENT["flinkConfiguration"].items()
@@ -69,8 +72,8 @@ def _write_configuration(own: Stack) -> None:
     }
     host, rest_port = own.settings.flink_rest.split(":")
     rpc, blob, taskmanager, data = free_ports(4)
-    addresses = ("jobmanager.rpc.address", "rest.address", "taskmanager.host")
-    addresses += ("jobmanager.bind-host", "rest.bind-address", "taskmanager.bind-host")
+    addresses = ["jobmanager.rpc.address", "rest.address", "taskmanager.host"]
+    addresses += ["jobmanager.bind-host", "rest.bind-address", "taskmanager.bind-host"]
     given |= dict.fromkeys(addresses, host)
     given |= dict.fromkeys(STORED, f"file://{own.settings.state}/storage")
     given |= {
@@ -95,10 +98,10 @@ def _write_configuration(own: Stack) -> None:
 
 @contextmanager
 def process(own: Stack, *words: str) -> Iterator[subprocess.Popen]:
-    """One of Flink's programs, in the project's folder as in the image; killed when this is left."""
+    """One of Flink's programs, in the project's folder as in the image, until this is left."""
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = own.environment | flink.environment(own.settings) | {"PATH": programs}
-    command = [flink.home() / "bin" / words[0], "start-foreground", *words[1:]]
+    command: list[str | Path] = [flink.home() / "bin" / words[0], "start-foreground", *words[1:]]
     with (own.settings.state / f"{words[0]}.log").open("a") as log:
         started = subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
     try:
@@ -132,7 +135,7 @@ def play(own: Stack, seed: int) -> None:
 
 
 def checkpoints(own: Stack) -> dict:
-    """What Flink says about the checkpoints of the job; fails as an assertion while there is none."""
+    """What Flink says of the job's checkpoints. Raises AssertionError while it does not run."""
     try:
         return flink.rest(
             own.settings, "GET", f"/jobs/{flink.running(own.settings)[TITLE]}/checkpoints"
@@ -163,14 +166,15 @@ def await_start_from(own: Stack, savepoint: str | None) -> None:
 
 
 def stop(own: Stack) -> str:
-    """Stop the job with a savepoint, as the operator does before an upgrade; where the savepoint lies."""
+    """Stop the job with a savepoint, as the operator does; where the savepoint lies."""
     url = f"http://{own.settings.flink_rest}/jobs/{flink.running(own.settings)[TITLE]}"
     trigger = requests.post(f"{url}/stop", json={"drain": False}, timeout=10).json()["request-id"]
-    for attempt in Retrying(wait=wait_fixed(0.1), stop=stop_after_delay(DEADLINE_SECONDS)):
-        with attempt:
-            return requests.get(f"{url}/savepoints/{trigger}", timeout=10).json()["operation"][
-                "location"
-            ]
+
+    def location() -> str:
+        answer = requests.get(f"{url}/savepoints/{trigger}", timeout=10).json()
+        return answer["operation"]["location"]
+
+    return Retrying(wait=wait_fixed(0.1), stop=stop_after_delay(DEADLINE_SECONDS))(location)
 
 
 def test_a_job_comes_back_after_a_crash_and_goes_on_from_its_savepoint_after_an_upgrade(own):

@@ -1,4 +1,4 @@
-"""Seeded events with every fault through the injector, the topic and Flink: both sinks show what the oracle does.
+"""Seeded events with every fault go through Flink: both sinks show what the oracle does.
 
 A reader looks at the boards every 20 ms meanwhile, and the TaskManager is killed under load.
 """
@@ -27,7 +27,8 @@ from tests.invariants import Reader, expect_boards
 from tests.oracle import Event, Record
 
 EVENTS, MORE_EVENTS = 200_000, 90_000
-RATE_PER_SECOND = 2_000  # a slow machine, too, must send an event within a minute, or it is late for its hot streak
+# A slow machine, too, must send an event within a minute, or it is late for its hot streak.
+RATE_PER_SECOND = 2_000
 FAULTS = [
     "--late",
     "40",
@@ -46,7 +47,7 @@ WATERMARK_MILLIS = 5_000
 
 @dataclass(frozen=True)
 class Run:
-    """What the topic holds, the events in it that count, their totals, and all that a reader saw meanwhile."""
+    """What the topic holds, which events count, their totals, and what a reader saw meanwhile."""
 
     records: list[Record]
     events: list[Event]
@@ -92,7 +93,7 @@ def finished(stack: Stack, sink: str, reader: Reader) -> Run:
 
 @pytest.fixture(scope="module")
 def in_postgres(stack: Stack) -> Run:
-    """200,000 events and all hostile messages live into PostgreSQL; the TaskManager dies half-way."""
+    """200,000 events and all hostile messages into PostgreSQL; the TaskManager dies half-way."""
     stack.run("jobs", "--sink", "postgres")
     with Reader("postgres", stack.settings) as reader:
         producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
@@ -114,7 +115,8 @@ def in_kafka(stack: Stack, in_postgres: Run) -> Run:
     with ExitStack() as readers:
         reader = readers.enter_context(Reader("kafka", stack.settings))
         left = readers.enter_context(Reader("postgres", stack.settings))
-        # No late ones: on a slow machine they fall into the windows of the first game, which are computed once more.
+        # No late ones: on a slow machine they fall into the windows of the first game, which are
+        # computed once more.
         with playing(stack, MORE_EVENTS, 8, "--late", "0"):
             stack.run("jobs", "--sink", "kafka", "--switch")
             stack.run("compose", "await")
@@ -138,7 +140,7 @@ def expect_everybodys_totals(stack: Stack, totals: oracle.Totals) -> None:
     with postgres.connect(postgres.owner_dsn(stack.settings)) as db, db.cursor() as cursor:
         for table in (each.name for each in GAME.jobs["totals"]):
             cursor.execute(f"SELECT * FROM flink.{table} WHERE season_start = {totals.season}")
-            names = [column[0] for column in cursor.description]
+            names = [column[0] for column in cursor.description or ()]
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
             by_key = sorted(
                 rows,
@@ -154,6 +156,7 @@ def expect_everybodys_totals(stack: Stack, totals: oracle.Totals) -> None:
     for user_id in sorted(totals.players)[::37]:
         one, total = lookups.player(user_id, stack.settings), totals.players[user_id]
         above = sum(score > total.score for score in scores)
+        assert one and total.team_id
         assert (one.total_score, one.rank_number, one.players) == (
             total.score,
             1 + above,
@@ -168,11 +171,12 @@ def own_count(stack: Stack, table: str) -> int | None:
 
 
 def expect_nothing_impossible(run: Run) -> None:
-    """Whenever the reader looked: no broken rank, share or window, no total above its events, none that went back."""
+    """No reading had a broken rank, share or window, a total too high, or one that went back."""
     run.reader.compare(run.events)
     assert run.reader.looks > 500
     run.reader.expect_nothing()
-    # Minutes old events come into windows from before the first event only, as long as there is no watermark.
+    # As long as there is no watermark, events that are minutes old come into windows from before
+    # the first event.
     prompt = [event for event in run.events if event.recorded - event.time < 60_000]
     began = min(event.time for event in prompt)
     windows = {
@@ -186,7 +190,7 @@ def expect_nothing_impossible(run: Run) -> None:
 def expect_streaks(windows: dict[int, list[dict]], events: list[Event]) -> None:
     """Every window of the last minute is the oracle's, and there when the watermark has passed it.
 
-    Older ones hold nothing but late events, of which the watermark lets in as many as come early enough.
+    Older ones hold late events only, as many as came before the watermark.
     """
     newest = max(event.time for event in events)
     minute_ago = newest - 60_000
@@ -210,7 +214,7 @@ def expect_streaks(windows: dict[int, list[dict]], events: list[Event]) -> None:
 
 
 def whole_windows(rows: list[dict]) -> dict[int, list[dict]]:
-    """Rows of flink.hot_streaks by window, without the marker rows and the windows still being written."""
+    """Rows of flink.hot_streaks by window, without marker rows and unfinished windows."""
     windows: dict[int, list[dict]] = defaultdict(list)
     sizes: dict[int, int] = {}
     for row in rows:
@@ -225,7 +229,7 @@ def whole_windows(rows: list[dict]) -> dict[int, list[dict]]:
 def streaks_in_postgres(stack: Stack) -> dict[int, list[dict]]:
     with postgres.connect(postgres.owner_dsn(stack.settings)) as db, db.cursor() as cursor:
         cursor.execute("SELECT * FROM flink.hot_streaks")
-        names = [column[0] for column in cursor.description]
+        names = [column[0] for column in cursor.description or ()]
         return whole_windows([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
 
 
@@ -236,7 +240,7 @@ def rows_in_kafka(stack: Stack, name: str) -> list[dict]:
     consumer.assign([partition])
     consumer.seek_to_beginning()
     end = consumer.end_offsets([partition])[partition]
-    rows = {}
+    rows: dict[bytes, bytes | None] = {}
     while consumer.position(partition) < end:
         for polled in consumer.poll(timeout_ms=1000).values():
             rows.update((each.key, each.value) for each in polled)

@@ -1,4 +1,4 @@
-"""A board and a game are added to a copy of the tree, as CONTRIBUTING.md says: no other file changes."""
+"""A board and a game are added to a copy of the tree, as CONTRIBUTING.md says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from tests.conftest import Stack, eventually, page_server
 
 TINY_GAME = PROJECT / "tests" / "tiny_game"
 # "`file`:", "Above `line` in `file`:" or "Below `line` in `file`:", and a block of code.
-STEP = re.compile(r"^(?:(Above|Below) `([^`\n]+)` in )?`([^`\s]+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S)
+STEP = re.compile(
+    r"^(?:(Above|Below) `([^`\n]+)` in )?`([^`\s]+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def page(extended: Stack) -> Iterator[str]:
 def copied_oracle(project: Path) -> ModuleType:
     """The copy's tests/oracle.py, with the new board's function."""
     spec = importlib.util.spec_from_file_location("copied_oracle", project / "tests" / "oracle.py")
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -105,7 +108,7 @@ def view(own: Stack, board: str) -> list[dict]:
     """The rows of a board's view in PostgreSQL."""
     with postgres.connect(postgres.reader_dsn(own.settings)) as db, db.cursor() as cursor:
         cursor.execute(f"SELECT * FROM leaderboard.{board}")
-        names = [column[0] for column in cursor.description]
+        names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
 

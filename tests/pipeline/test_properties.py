@@ -1,10 +1,11 @@
-"""Any game, in any order, with anything mixed in: the tables that the jobs write are the oracle's."""
+"""Any game, in any order, with anything mixed in: the tables are the oracle's."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -42,7 +43,7 @@ SCORES = st.one_of(
     st.just(0),
     st.sampled_from([1_000_000, 1_000_001, -1, 3.9]),
 )
-NO_IDS = [None, "", "  ", [], {}]  # others would be players or teams of several games
+NO_IDS: list[Any] = [None, "", "  ", [], {}]  # others would be players or teams of several games
 NAMES = st.one_of(
     st.none(), st.text(max_size=12), st.sampled_from(["Ada", "<b>Bob</b>", "\u202eeve", "n" * 201])
 )
@@ -86,7 +87,7 @@ def messages(draw, at: int) -> bytes:
 
 
 def drawn_games() -> list[list[Sent]]:
-    """Hypothesis draws the games, and all of them are played at once: a Flink job each would take an hour."""
+    """Hypothesis draws the games; all are played at once, as a Flink job each takes an hour."""
     drawn = []
 
     @settings(
@@ -112,7 +113,7 @@ def belonging_to(number: int, value: bytes) -> bytes:
 
 @dataclass
 class Played:
-    """Games, and what became of them: records, accepted events by game, and rows of the tables by game."""
+    """Games, and what became of them: records, and by game, accepted events and rows."""
 
     games: list[list[Sent]]
     records: list[Record]
@@ -142,10 +143,10 @@ def played(stack: Stack) -> Played:
     events = defaultdict(list)
     for event in oracle.accepted(records):
         events[game_of(event.user_id)].append(event)
-    rows = {name: defaultdict(list) for name in tables}
+    rows: dict[str, dict[str, list[bounded.Row]]] = {name: defaultdict(list) for name in tables}
     for name in (*(board.name for board in bounded.GAME.boards), *TOTALS):
         for row in tables[name]:
-            rows[name][game_of(row.get("user_id", row.get("team_id")))].append(row)
+            rows[name][game_of(str(row.get("user_id", row.get("team_id"))))].append(row)
     return Played(drawn, records, events, rows, tables["rejected_events"])
 
 

@@ -1,4 +1,4 @@
-"""Services of somebody else's, with TLS and a login: the pipeline reads and writes there, and shows no password."""
+"""Somebody else's services, with TLS and a login: the pipeline runs, and shows no password."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
-listener.name.sasl_ssl.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required user_ada="{plain}";
+listener.name.sasl_ssl.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required \
+  user_ada="{plain}";
 ssl.keystore.type=PEM
 ssl.keystore.location={certificate}
 """
@@ -166,7 +167,7 @@ def process(command: list[str], is_ready, stop_signal: Signals = SIGTERM) -> Ite
 
 @pytest.fixture
 def remote(stack: Stack, authority: Authority, kafka: str, database: str, tmp_path: Path):
-    """The stack's Flink with that broker and that database; the mechanism and other settings can be chosen."""
+    """The stack's Flink with that broker and that database, by a chosen mechanism."""
 
     def made(mechanism: str, **changed: str) -> Stack:
         secret = tmp_path / "secret"

@@ -17,7 +17,7 @@ MIDNIGHT = START + 12 * 3_600_000
 
 @dataclass(frozen=True)
 class Scenario:
-    """Events in order of arrival, and what stands on a board afterwards: these columns of each row."""
+    """Events in order of arrival, and these columns of what stands on a board afterwards."""
 
     rule: str
     board: str
@@ -230,7 +230,7 @@ SCENARIOS = [
 
 
 def messages(scenario: Scenario, number: int) -> list[Message]:
-    """A scenario's events, with ids of its own so that scenarios do not mix, in the first partition unless they say."""
+    """A scenario's events, with ids of its own; in the first partition unless they say."""
     made = []
     for event in scenario.events:
         own = {
@@ -264,7 +264,7 @@ def test_rule(tables, number):
 
 
 def own_rows(table: str, rows: list[bounded.Row], number: int) -> list[bounded.Row]:
-    """A scenario's rows under the names it gave; of streaks, those of the window that ends after a minute."""
+    """A scenario's rows under the names it gave; of streaks, the window that ends at 60 s."""
     prefix = f"{number}:"
     if table == "hot_streaks":
         rows = [row for row in rows if row["window_end"] == START + 60_000]

@@ -1,4 +1,4 @@
-"""Nothing listens beyond this machine, nothing shows a password, no role may do more than its work."""
+"""Nothing listens beyond this machine or shows a password; no role may do too much."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ CLUSTER = (
 )
 PROCESS = ("", "/logs", "/log", "/stdout", "/metrics", "/thread-dump")
 JOB = (
-    "", "/config", "/plan", "/exceptions", "/accumulators", "/checkpoints", "/checkpoints/config", "/metrics",
+    "", "/config", "/plan", "/exceptions", "/accumulators", "/checkpoints", "/checkpoints/config",
+    "/metrics",
     "/resource-requirements", "/jobmanager/config", "/jobmanager/environment",
 )  # fmt: skip
 VERTEX = (
@@ -66,6 +67,7 @@ def secrets(running: Settings) -> list[str]:
 def family(settings: Settings) -> list[psutil.Process]:
     """The supervisor and all that it started."""
     supervisor = services.supervisor(settings)
+    assert supervisor
     return [supervisor, *supervisor.children(recursive=True)]
 
 
@@ -198,7 +200,7 @@ def contents(state: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def is_open(file: Path, state: Path) -> bool:
-    """Whether somebody else can reach the file through every folder from the state folder on, and read it."""
+    """Whether somebody else can reach the file through its folders, and read it."""
     way = [each for each in file.parents if each.is_relative_to(state) and each != state]
     bits = [stat.S_IRGRP | stat.S_IROTH, *(stat.S_IXGRP | stat.S_IXOTH for _ in way)]
     return all(
@@ -276,7 +278,8 @@ def test_a_role_leaves_connections_to_others(stack):
             held.enter_context(closing(postgres.connect(postgres.reader_dsn(stack.settings))))
     with closing(postgres.connect(postgres.admin_dsn(stack.settings))) as db, db.cursor() as cursor:
         cursor.execute(
-            "SELECT sum(rolconnlimit) FROM pg_roles WHERE rolname LIKE 'leaderboard\\_%' AND NOT rolsuper"
+            "SELECT sum(rolconnlimit) FROM pg_roles "
+            "WHERE rolname LIKE 'leaderboard\\_%' AND NOT rolsuper"
         )
         taken = cursor.fetchone()[0]
         cursor.execute("SHOW max_connections")

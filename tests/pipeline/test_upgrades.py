@@ -1,4 +1,4 @@
-"""Jobs that are stopped with a savepoint go on from it, also with another parallelism; a topic may grow meanwhile."""
+"""Jobs go on from a savepoint, also with another parallelism; a topic may grow meanwhile."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def upgraded(stack: Stack) -> Stack:
 
 
 def rename(stack: Stack, players: str) -> None:
-    """These players change their names and their teams with each event, much faster than tasks keep in step.
+    """These players change names and teams with each event, faster than tasks keep in step.
 
-    They are enough to play in all partitions: one that lags behind the others holds back the last windows.
+    They are enough to play in all partitions: one that lags holds back the last windows.
     """
     producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
     now = int(time.time() * 1000)

@@ -28,7 +28,7 @@ def scored(user: str, at: int, clock_behind_seconds: int = 0) -> bytes:
 
 
 def messages() -> list[Message]:
-    """A second's score a second on time, the same from a clock ten minutes behind, and garbage, for five minutes."""
+    """For five minutes, each second: a score on time, one of a slow clock, and garbage."""
     made = []
     for at in range(LENGTH_SECONDS):
         made.append(Message(PROMPT, START + at * SECOND, scored("ada", at)))
@@ -58,7 +58,7 @@ def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack
 
 
 def test_a_clock_far_ahead_makes_nobody_late(stack: Stack):
-    """Events that take half a minute to come, in one partition with events of a clock ten minutes ahead."""
+    """Events half a minute late, in one partition with events of a clock ten minutes ahead."""
     made = []
     for at in range(60):
         made.append(

@@ -80,7 +80,7 @@ def test_event_ids_are_remembered_for_minutes_and_totals_until_nobody_can_change
 
 
 def test_totals_take_in_batches_by_the_clock_and_nothing_else_does(environment):
-    """In batches, de-duplication would retract; and batches by event time would wait for a partition that lags."""
+    """Batched de-duplication would retract, and event time would wait for a partition that lags."""
     plan = json.loads(compiled(environment, GAME.tables).as_json_string())
     asked = {
         (node["type"].rsplit("_")[0], (node.get("configuration") or {}).get(MINI_BATCH))

@@ -1,4 +1,4 @@
-"""The injector's events keep the contract, are the same for the same seed, and are sent when they are due."""
+"""The injector's events keep the contract, repeat with their seed, and are sent when due."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stream(
 
 
 def events(count: int, **options) -> list[dict]:
-    return [json.loads(record.value) for record in stream(count, **options)]
+    return [json.loads(record.value or b"") for record in stream(count, **options)]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,8 @@ def test_another_start_moves_the_times_alone():
 def test_an_event_has_the_fields_of_the_contract():
     for event in events(500):
         assert list(event) == [
-            "event_id", "user_id", "user_name", "team_id", "team_name", "score", "event_time_millis", "event_type",
+            "event_id", "user_id", "user_name", "team_id", "team_name", "score",
+            "event_time_millis", "event_type",
         ]  # fmt: skip
         assert re.fullmatch(
             r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", event["event_id"]
@@ -235,7 +236,7 @@ def test_a_fault_is_no_event_of_the_contract(name):
 def is_good(value: bytes | None) -> bool:
     """The contract, strictly: what may be accepted or rejected is no good event, either."""
     try:
-        event = json.loads(value.decode(), object_pairs_hook=unrepeated)
+        event = json.loads((value or b"").decode(), object_pairs_hook=unrepeated)
         json.dumps(event, ensure_ascii=False).encode()
         texts = [event["user_id"], event["team_id"], event["team_name"]]
         return (
@@ -288,7 +289,8 @@ class FakeClock:
     """A clock that moves when somebody waits."""
 
     def __init__(self) -> None:
-        self.now, self.waits, self.is_stopped = 100.0, [], False
+        self.now, self.is_stopped = 100.0, False
+        self.waits: list[float] = []
 
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -389,7 +391,8 @@ def test_print_writes_events_as_lines(capfdbinary, signals):
 
 def test_file_holds_the_same_bytes_for_the_same_start(tmp_path, signals):
     for name in ("one", "two"):
-        words = f"--output file --path {tmp_path / name} --rate 0 --count 500 --seed 1 --start {START} --corrupt 3"
+        words = f"--output file --path {tmp_path / name} --rate 0 --count 500 --seed 1"
+        words += f" --start {START} --corrupt 3"
         assert main(words.split()) == 0
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() != b""
 

@@ -1,4 +1,4 @@
-"""Every check of the boards can fail: the right queries trip none, and each wrong one the check that it is for."""
+"""Every check of the boards can fail: right queries trip none, each wrong one its check."""
 
 from __future__ import annotations
 
