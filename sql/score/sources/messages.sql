@@ -1,21 +1,21 @@
 -- The topic as it is: every message, whatever is in it.
 -- Grain: one row per record.
 --
--- event_at is the effective time (docs/contract.md, 1.3): the earlier of the event's own time and its
--- record's, so a clock ahead of the broker's moves nothing. A message without
--- a time of its own is of 1970, and rejected later. Of one object that ends
--- with its time and its type, as injectors write it, the end alone tells the
--- time. In others JSON_VALUE finds it, and the brackets make two documents in
--- one message an error, where it would read the first.
+-- event_at is the effective time (docs/contract.md, 1.3): the earlier of the
+-- event's own time and its record's, so a clock ahead of the broker's moves
+-- nothing. A message without a time of its own gets one of 1970, and is rejected
+-- later. Most messages are one object that ends with its time and its type, as
+-- injectors write it: there the end alone tells the time. In others JSON_VALUE
+-- finds it; the brackets make two documents in one message an error, where it
+-- would read the first.
 --
--- The watermark allows an event 5 s to arrive, and a clock 60 s of error: a
--- partition of nothing but garbage, or of a producer whose clock is far behind,
--- would otherwise hold back the windows of all. How far an event's time is
--- outside the minute after its record's, at most another minute, is how far the
--- watermark stays behind the record: none for a clock that is right or a little
--- ahead. It takes the time by a pattern, and once, rather than parse each
--- message twice more: one that writes it otherwise than in 13 digits, or hides
--- its name in escapes, counts as if without.
+-- The watermark allows an event 5 s to arrive, and a clock 60 s of error. Without
+-- that bound, a partition of garbage, or of a producer whose clock is far behind,
+-- would hold back the windows of all. A clock that is right, or up to a minute
+-- ahead, keeps the watermark 5 s behind the record's time. Any other clock keeps
+-- it back by its error, a minute at most. The time is found by a pattern, once:
+-- parsing each message twice more would be dear. A message that writes its time
+-- in other than 13 digits, or hides the name in escapes, counts as one without.
 --
 -- Partitions are read in small turns. In a backlog, the turns of the other
 -- three would otherwise last so long that a partition passes for a silent one,
