@@ -225,6 +225,44 @@ SCENARIOS = [
         [scored("bob", "red", 5, at) for at in (10, 20)]
         + [scored(user, "red", 5, at) for at in (55, 57, 59) for user in ("ada", "bob")],
     ),
+    Scenario(
+        "most improved are listed by points of this hour less those of the hour before",
+        "most_improved",
+        ("rank_number", "user_id", "improvement", "points_this_hour", "points_hour_before"),
+        [(1, "ada", 4, 9, 5), (2, "bob", -4, 5, 9)],
+        [
+            scored("ada", "red", 5, at=-1),
+            scored("bob", "red", 9, at=-3600),
+            scored("ada", "red", 9, at=0),
+            scored("bob", "red", 5, at=3599),
+        ],
+    ),
+    Scenario(
+        "who has no points in one of the two hours is not among the most improved",
+        "most_improved",
+        ("user_id",),
+        [("eve",)],
+        [
+            scored("ada", "red", 5, at=-1),
+            scored("bob", "red", 0, at=-1),
+            scored("eve", "red", 1, at=-1),
+            scored("ada", "red", 0, at=1),
+            scored("bob", "red", 5, at=1),
+            scored("eve", "red", 1, at=1),
+        ],
+    ),
+    Scenario(
+        "equal improvements share a rank and are listed by more points of this hour",
+        "most_improved",
+        ("rank_number", "user_id", "points_this_hour"),
+        [(1, "bob", 8), (1, "ada", 3)],
+        [
+            scored("ada", "red", 1, at=-1),
+            scored("bob", "red", 6, at=-1),
+            scored("ada", "red", 3, at=1),
+            scored("bob", "red", 8, at=1),
+        ],
+    ),
     Scenario("nobody at all is nobody on the board", "top_players", ("user_id",), []),
 ]
 
