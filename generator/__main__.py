@@ -23,7 +23,7 @@ def main(words: list[str] | None = None) -> int:
     name, rest = (words[0], words[1:]) if is_named else (DEFAULT, words)
     if name not in sources():
         known = ", ".join(sources())
-        print(f"generator: no game is called {name!r}; there are {known}", file=sys.stderr)
+        print(f"generator: no game is called {name!r}; known games: {known}", file=sys.stderr)
         return 2
     exit_code: int = import_module(f"generator.{name}").main(rest)
     return exit_code

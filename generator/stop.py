@@ -17,7 +17,7 @@ class Stop:
     def __init__(self) -> None:
         # Without a lock, so that a signal handler can never wait for itself.
         self._wishes = multiprocessing.RawValue("i", 0)
-        self._seen_at = math.inf
+        self._noticed_at = math.inf
 
     def ask(self, *_: object) -> None:
         """A signal handler."""
@@ -30,8 +30,8 @@ class Stop:
     def is_over(self) -> bool:
         """Whether to wait for acknowledgements no more."""
         if self.is_asked():
-            self._seen_at = min(self._seen_at, time.monotonic())
-        return self._wishes.value > 1 or time.monotonic() - self._seen_at > FLUSH_SECONDS
+            self._noticed_at = min(self._noticed_at, time.monotonic())
+        return self._wishes.value > 1 or time.monotonic() - self._noticed_at > FLUSH_SECONDS
 
     def listen(self) -> None:
         """Take Ctrl-C and SIGTERM as wishes."""

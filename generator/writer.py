@@ -18,9 +18,8 @@ from clients import kafka
 from generator.record import Record
 from settings import settings
 
-MAX_PENDING = (
-    50_000  # records without acknowledgement, about 100 MB; the producer itself has no bound
-)
+# Records without acknowledgement, about 100 MB; the producer itself has no bound.
+MAX_PENDING = 50_000
 SETTLE_EVERY = 500  # records; asking more often costs time, less often memory
 MESSAGE_SECONDS = 5.0  # between two messages about an absent broker
 PRODUCER = {
@@ -180,9 +179,8 @@ class KafkaWriter:
                     self._producer.send(self._topic, key=record.key, value=record.value)
                 )
                 break
-            except (
-                KafkaTimeoutError
-            ) as error:  # the topic is unknown while its broker starts; nothing was taken
+            except KafkaTimeoutError as error:
+                # The topic is unknown while its broker starts; the producer kept nothing.
                 self._say_waiting(f": {error}")
         else:
             return

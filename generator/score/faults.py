@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from games.score import HIGHEST_SCORE
+from games.season import DAY_MILLIS
+
 Event = dict[str, Any]
 Fault = Callable[[Event], bytes | None]
 
@@ -35,7 +38,6 @@ def _no_utf_8(event: Event) -> bytes:
     return to_json(event | {"user_name": "?"}).replace(b'"?"', b'"\xff\xfe"')
 
 
-DAY_MILLIS = 86_400_000
 REQUIRED = ("user_id", "team_id", "team_name", "score", "event_time_millis")
 
 FAULTS: dict[str, Fault] = {
@@ -56,7 +58,7 @@ FAULTS: dict[str, Fault] = {
     "score true": _with(score=True),
     "score in words": _with(score="many"),
     "score negative": _with(score=-1),
-    "score too high": _with(score=1_000_001),
+    "score too high": _with(score=HIGHEST_SCORE + 1),
     "time in words": _with(event_time_millis="yesterday"),
     "time in the future": _at(lambda millis: millis + DAY_MILLIS),
     "time too old": _at(lambda millis: millis - 400 * DAY_MILLIS),

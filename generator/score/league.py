@@ -168,9 +168,8 @@ class League:
 
     def _player(self) -> Player:
         name = f"{self._faker.first_name()} {self._faker.last_name()}"
-        mean = min(
-            max(self._random.betavariate(2, 5), 0.05), 0.9
-        )  # most are middling, a few are strong
+        # Most are middling, a few are strong.
+        mean = min(max(self._random.betavariate(2, 5), 0.05), 0.9)
         activity = min(self._random.paretovariate(1.2), MAX_ACTIVITY)
         return Player(f"USR-{next(self._numbers):012X}", name, mean, activity)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sys
 from collections import Counter, defaultdict
 from itertools import islice, pairwise
 
 import pytest
 
+import generator
 from generator.__main__ import main
 from generator.pacing import Pacer
 from generator.record import Record
@@ -117,14 +119,16 @@ def test_more_teams_than_pairs_of_words_still_have_unique_names():
 
 
 def test_teams_live_20_to_40_minutes_and_are_replaced():
-    league, seen = League(LeagueOptions(teams=20), seed=1), {}
+    league, rounds_by_team = League(LeagueOptions(teams=20), seed=1), {}
     for now in range(2000):
         league.begin_round(now)
         assert len(league.teams) == 20
         for team in league.teams:
-            seen.setdefault(team.team_id, [now, now])[1] = now
+            rounds_by_team.setdefault(team.team_id, [now, now])[1] = now
     whole = [
-        (last + 1 - first) * 5 / 60 for first, last in seen.values() if first > 0 and last < 1999
+        (last + 1 - first) * 5 / 60
+        for first, last in rounds_by_team.values()
+        if first > 0 and last < 1999
     ]
     assert len(whole) > 60
     assert 20 <= min(whole) < 25 and 35 < max(whole) <= 40
@@ -137,10 +141,10 @@ def test_the_first_teams_do_not_end_together(long_game):
 
 
 def test_a_player_keeps_one_name_and_one_team(long_game):
-    seen = defaultdict(set)
+    pairs_by_user = defaultdict(set)
     for event in long_game:
-        seen[event["user_id"]].add((event["user_name"], event["team_id"]))
-    players = {user: pairs for user, pairs in seen.items() if user.startswith("USR-")}
+        pairs_by_user[event["user_id"]].add((event["user_name"], event["team_id"]))
+    players = {user: pairs for user, pairs in pairs_by_user.items() if user.startswith("USR-")}
     assert len(players) > 200 and all(len(pairs) == 1 for pairs in players.values())
 
 
@@ -400,3 +404,28 @@ def test_file_holds_the_same_bytes_for_the_same_start(tmp_path, signals):
 def test_a_file_that_cannot_be_written_is_said(tmp_path, capsys, signals):
     assert main(f"--output file --path {tmp_path}/no/such/folder --count 1".split()) == 1
     assert "No such file" in capsys.readouterr().err
+
+
+def test_the_score_game_runs_with_and_without_its_name(tmp_path, signals):
+    words = f"--output file --rate 0 --count 200 --seed 1 --start {START} --path {tmp_path}/"
+    assert main(f"{words}unnamed".split()) == main(f"score {words}named".split()) == 0
+    assert (tmp_path / "unnamed").read_bytes() == (tmp_path / "named").read_bytes() != b""
+
+
+@pytest.mark.parametrize("word", ["chess", "run", "score.command"])
+def test_a_word_that_is_no_game_is_refused_with_the_games(word, capsys):
+    assert main([word, "--count", "1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert repr(word) in line and line.endswith(" score")
+
+
+def test_a_second_game_is_a_package_and_nothing_else(tmp_path, monkeypatch, capsys):
+    (tmp_path / "darts").mkdir()
+    (tmp_path / "darts" / "__init__.py").write_text("def main(words): return 40 + len(words)\n")
+    monkeypatch.setattr(generator, "__path__", [*generator.__path__, str(tmp_path)])
+    try:
+        assert main(["darts", "--rate", "5"]) == 42
+        assert main(["chess"]) == 2 and capsys.readouterr().err.endswith(" darts, score\n")
+    finally:
+        sys.modules.pop("generator.darts", None)
+        vars(generator).pop("darts", None)
