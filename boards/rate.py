@@ -43,7 +43,7 @@ class EventRate(Background):
         try:
             self._follow()
         except Exception as error:  # whatever a broker that is away makes of it: unknown for now
-            log.info("Nobody counts the events: %r", error)
+            log.info("The rate of events is unknown: %r", error)
             with self._changed:
                 self._forget()
 

@@ -150,7 +150,7 @@ def _refused(request: Request, error: HTTPException) -> Response:
 
 def _nothing(questions: dict[str, Callable]) -> Callable:
     *others, last = (f"/api{path.replace(':path', '')}" for path in questions)
-    why = f"There is nothing here; there are {', '.join(others)} and {last}."
+    why = f"No such address; there are {', '.join(others)} and {last}."
     return lambda request: _json({"error": why}, 404)
 
 

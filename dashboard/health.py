@@ -57,9 +57,9 @@ class Watch(Background, Generic[T]):
         try:
             answer = self._ask()
         except JobError as error:  # the last answer is the best that is known
-            log.info("Nobody tells about %s: %s", self._title, error)
+            log.info("%s could not be asked: %s", self._title, error)
         except Exception:  # the next answer may be better
-            log.exception("Nobody tells about %s", self._title)
+            log.exception("%s could not be asked", self._title)
         with self._changed:
             self._latest, self._has_asked = answer, True
             self._changed.notify_all()

@@ -32,8 +32,8 @@ def _all(names: str) -> tuple[Game, ...]:
     twice = sorted(name for name, times in (tables | jobs).items() if times > 1)
     if twice:
         raise SettingError(
-            f"LEADERBOARD_GAMES: {', '.join(twice)} would be there twice; each game is named once, "
-            "and tables and jobs have names of their own among all games"
+            f"LEADERBOARD_GAMES: these tables or jobs have the same name: {', '.join(twice)}. Name "
+            "each game once; names must be unique among all games."
         )
     return games
 

@@ -189,7 +189,7 @@ def _plans(
         clash = {staying[job] for job in computing([name], settings) if job in staying}
         if clash - {name}:
             other = min(clash)
-            raise JobError(f"'{other}' is there; --switch ends it and starts '{name}' instead")
+            raise JobError(f"'{other}' writes this already; --switch ends it and starts '{name}'")
         if clash & jobs.keys():
             print(f"{name}: runs already, not submitted again")
             continue

@@ -7,7 +7,7 @@ usage() {
     cat <<'END'
 scripts/run_all.sh [--games NAME,…] [--sink postgres|kafka] [--rate N] [--detach] [--docker]
 
-  --games   the games to compute, such as score,spins (default score)
+  --games   the games to compute, separated by commas (default score)
   --sink    where the boards go; on a running system: move them there
   --rate    score events per second of the injector (default 50)
   --detach  return when the boards have rows, rather than show a live status
@@ -42,7 +42,7 @@ fi
 prepare_venv
 
 if python -m compose running; then
-    [ -z "$games" ] || fail "It runs already; scripts/stop.sh first, and --games takes effect."
+    [ -z "$games" ] || fail "It is running. Run scripts/stop.sh first, then this command again."
     [ -n "$sink" ] || { python -m compose describe; exit 0; }
     say "Moving the boards to $sink"
     python -m jobs --sink "$sink" --switch

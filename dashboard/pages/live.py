@@ -196,7 +196,7 @@ def _why(game: Game, sink: Sink) -> str:
     """Why no new data comes, by what the services say."""
     services = health.watch(settings).latest()
     if services is None:
-        return "The services are being asked why."
+        return "Asking the services for the reason …"
     using = services.status.sink
     if using and using != sink.name:
         title = sinks.sink(using, settings).title
@@ -240,7 +240,7 @@ def _draw(board: Board, latest: Refreshed, choices: Choices) -> str:
         board.label: "value",
     }
     longest = max((row[board.value] for row in rows), default=0)
-    nobody = f"Nobody of {text(choices.group)} is here"
+    nobody = f"{text(choices.group)} is not on this board"
     table = html.table(
         board.title,
         heads,

@@ -67,7 +67,7 @@ def _lists() -> None:
     try:
         bans, decisions = moderation.bans(settings), moderation.history(settings)
     except psycopg2.Error as error:
-        html.notice(f"Who is banned cannot be read: {text(error, 400)}")
+        html.notice(f"The list of bans cannot be read: {text(error, 400)}")
         return
     who = {"Kind": "kind", "Id": "name", "Reason": "wrap", "By": ""}
     heads = {"Since, UTC": "time"} | who

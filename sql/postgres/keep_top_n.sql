@@ -1,7 +1,7 @@
 -- ${table} keeps the best of each season by itself, and ignores the deletes of a
 -- job. After a recovery a job repeats its past: it deletes whoever fell off then
 -- and inserts whoever came back with a lower total, and the board would step
--- back. A player who really falls off stands behind all places that are shown.
+-- back. Whoever really falls off is below all places that are shown.
 CREATE OR REPLACE FUNCTION flink.keep_top_n_${table}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$$$
 BEGIN

@@ -132,7 +132,7 @@ def test_a_team_has_members_with_shares(address):
         ("/api/boards/top_golfers", 404, "there are top_teams, top_players"),
         ("/api/players/nobody", 404, "No player has the id 'nobody' in the newest season"),
         ("/api/teams/a%20%2F", 404, "No team has the id"),
-        ("/api/golfers", 404, "There is nothing here; there are /api/boards"),
+        ("/api/golfers", 404, "No such address; there are /api/boards"),
         ("/api/boards/top_teams?limit=0", 400, "limit must be a whole number from 1 to 100"),
         ("/api/boards/top_teams?limit=٣", 400, "limit must be"),
         ("/api/boards/top_teams?limit=101", 400, "limit must be"),

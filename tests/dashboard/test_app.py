@@ -329,7 +329,7 @@ def test_the_boards_of_one_team_keep_their_ranks(page):
     found = tables(page(team="Team 1"))
     assert [row[0] for row in found["Top players"]] == ["2", "4"]
     assert tables(page(team="No such <team>"))["Top teams"] == [
-        ["Nobody of No such <team> is here"]
+        ["No such <team> is not on this board"]
     ]
 
 

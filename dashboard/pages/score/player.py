@@ -80,7 +80,7 @@ def _found(words: str) -> str | None:
         for row in rows
     ]
     heads = {"Name": "name", "Id": "", "Team": "", "Points": "n"}
-    nobody = f"Nobody's id or name has {text(words)} in it"
+    nobody = f"No player's id or name contains {text(words)}"
     html.show(html.table("Found", heads, listed, "long", empty=nobody))
     return None
 

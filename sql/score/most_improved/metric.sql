@@ -5,7 +5,8 @@
 -- leave out players without points in one of the two hours: a filter here would
 -- make Flink delete a row before each change of it.
 --
--- A point counts in its own hour, and in the next one as of the hour before.
+-- Each point is used twice: for its own hour, and for the next as a point of the
+-- hour before.
 -- Both sides of the join have the join's columns as their key, so Flink keeps
 -- one row of each, and updates the board's row rather than delete it first.
 WITH this_hour AS (
