@@ -229,7 +229,7 @@ STALE = {
     ),
     "the jobs write elsewhere": (Health(Status("kafka")), "The jobs write to Kafka"),
     "nobody knows": (WELL, "may be catching up"),
-    "nobody has looked yet": (None, "are being asked"),
+    "nobody has looked yet": (None, "Asking the services"),
 }
 
 
@@ -463,7 +463,7 @@ def test_what_is_wrong_with_the_services_is_said(page):
 
 
 def test_before_the_first_look_the_pipeline_says_so(page):
-    assert "are being asked" in words(page(module="pipeline", services=None))
+    assert "Asking the services" in words(page(module="pipeline", services=None))
 
 
 # Moderation
@@ -683,7 +683,7 @@ def test_who_is_found_alone_is_shown_at_once(page, known):
 @pytest.mark.parametrize("found", [{"search": "<b>"}, {"player": "<b>"}])
 def test_nobody_found_is_said(page, known, found):
     known["player"] = None
-    assert "Nobody" in words(page(module="score.player", **found)) and "<b>" in words(
+    assert "No player's" in words(page(module="score.player", **found)) and "<b>" in words(
         page(module="score.player", **found)
     )
 
