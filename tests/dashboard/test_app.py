@@ -463,7 +463,7 @@ def test_what_is_wrong_with_the_services_is_said(page):
 
 
 def test_before_the_first_look_the_pipeline_says_so(page):
-    assert "Asking the services" in words(page(module="pipeline", services=None))
+    assert "are being asked" in words(page(module="pipeline", services=None))
 
 
 # Moderation
@@ -680,12 +680,14 @@ def test_who_is_found_alone_is_shown_at_once(page, known):
     assert "5,000 of 20,000" in words(page(module="score.player", search="Ada"))
 
 
-@pytest.mark.parametrize("found", [{"search": "<b>"}, {"player": "<b>"}])
-def test_nobody_found_is_said(page, known, found):
+@pytest.mark.parametrize(
+    ("found", "nobody"),
+    [({"search": "<b>"}, "No player's id or name contains"), ({"player": "<b>"}, "Nobody")],
+)
+def test_nobody_found_is_said(page, known, found, nobody):
     known["player"] = None
-    assert "No player's" in words(page(module="score.player", **found)) and "<b>" in words(
-        page(module="score.player", **found)
-    )
+    text = words(page(module="score.player", **found))
+    assert nobody in text and "<b>" in text
 
 
 @pytest.mark.parametrize("kind", ["player", "team"])
