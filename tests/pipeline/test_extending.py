@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,7 +100,7 @@ def copied_oracle(project: Path) -> ModuleType:
     """The copy's tests/oracle.py, with the new board's function."""
     spec = importlib.util.spec_from_file_location("copied_oracle", project / "tests" / "oracle.py")
     assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses ask
     spec.loader.exec_module(module)
     return module
 
