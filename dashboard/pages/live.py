@@ -295,7 +295,8 @@ def _notes(board: Board, boards: Boards) -> str:
     """What else is to be said of a board: that it lags behind, or left something out."""
     newest, late = boards.newest(board), boards.late_events(board)
     lag = (boards.as_of - newest).total_seconds() if boards.as_of and newest else 0
-    notes = f" · {late:,} events of the season came too late" if late else ""
+    events = "event" if late == 1 else "events"
+    notes = f" · {late:,} {events} of the season came too late" if late else ""
     if lag > STALE_SECONDS:
         behind = f"{duration(lag)} behind the other boards"
         notes += f' · <span class="bad">{behind}</span>'

@@ -10,11 +10,12 @@
 -- that are a streak rather than a lucky shot. Step by step,
 --   slices         are what each player did from one window's end to the next;
 --   short_windows  are made of slices;
---   history        is the slices of a player and, among them, a question at
---                  the end of each short window that may be a streak;
---   long_windows   answers each question with the slices of the last 60 s.
--- Whoever has fewer than 3 events in a short window asks no question: that is
--- nearly everybody, and looking back is what costs most.
+--   history        is the slices of a player and, among them, a marker row of 0
+--                  points at the end of each short window of 3 events or more;
+--   long_windows   adds up the last 60 s at each row; only markers go on.
+-- Nearly everybody has fewer than 3 events in a short window, and so no marker:
+-- looking back is what costs most. It goes ${earlier_seconds} s back, 60 s less a
+-- slice, because a slice is dated by its end.
 --
 -- window_rows says how many streaks the window has, so that readers can wait
 -- for the last row. Names are carried behind their arrival, so that the

@@ -1,9 +1,8 @@
--- How many events came too late for a hot streak?
+-- How many events came behind the watermark?
 -- Contract: docs/contract.md, 6.
 -- Grain: one row per season.
 --
--- An event behind the watermark is left out of the hot streaks when its slice
--- has ended. Totals count it all the same.
+-- Hot streaks leave out those whose slice has ended. Totals count them all.
 SELECT
     season_start,
     COUNT(*) AS events

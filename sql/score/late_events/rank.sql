@@ -1,4 +1,4 @@
--- Events that came too late for a hot streak, by season, the newest first.
+-- Events that came behind the watermark, by season, the newest first.
 SELECT
     events,
     to_timestamp(season_start / 1000.0) AS season_start

@@ -29,15 +29,15 @@ CREATE OR REPLACE FUNCTION leaderboard.bucket(total BIGINT) RETURNS INTEGER
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
 'SELECT floor(10000 * ln(total::double precision + 1))::integer';
 
--- As it is compared: in small letters of any alphabet, where the server knows
--- how. `C`, which ours begins with, knows those of English only.
+-- Texts as a search compares them: in lower case, of any alphabet where the
+-- server knows how. `C`, the default of our own server, lowers A to Z only.
 CREATE OR REPLACE FUNCTION leaderboard.folded(words TEXT) RETURNS TEXT
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
 'SELECT lower(words COLLATE ${collation})';
 
 -- Everything three characters long in a text, for a search by any part of it
 -- with an index; of other alphabets, whose words may be as short, also what is
--- one or two characters long. (pg_trgm knows neither, nor has every server it.)
+-- one or two characters long. (The extension pg_trgm finds neither, and not every server has it.)
 CREATE OR REPLACE FUNCTION leaderboard.grams(words TEXT) RETURNS TEXT[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$$$
     SELECT array_agg(DISTINCT gram COLLATE "C")

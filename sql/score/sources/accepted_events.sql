@@ -1,13 +1,14 @@
--- The score events that count: of those with one event_id, the first to arrive.
+-- The score events that count: of those with one event_id, the first that
+-- this job reads.
 -- Grain: one row per accepted event. One without an event_id is one of a kind
 -- (docs/contract.md, 3).
 --
 -- The ids are remembered for `deduplicate_minutes`: jobs/plans.py gives this
 -- operator alone that time to live, in the compiled plan.
 --
--- The second condition asks for what totals are made of. Without it the planner
--- drops, before ids are compared, what one use of this view does not need, and
--- compares them once more for another use (keep_once in games/sql.py).
+-- The second condition is always true. It names every column that a total needs,
+-- so that all uses of this view share one de-duplication (keep_once in
+-- games/sql.py).
 CREATE TEMPORARY VIEW accepted_events AS
 SELECT
     user_id,

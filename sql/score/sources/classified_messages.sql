@@ -8,13 +8,13 @@
 --   is_usual   says that it is an event just as injectors write it, and within
 --              all limits but those of its time: hardly any message is
 --              otherwise;
---   canonical  is the seven fields of any other as compact JSON with sorted
---              keys, types kept. The values put before the message's own
+--   canonical  is, of unusual messages only, the seven fields as compact JSON with
+--              sorted keys, types kept. The values put before the message's own
 --              fields stand for missing ones (of repeated keys the last
 --              counts); the brackets around it make trailing text an error,
 --              and so NULL;
---   parts      is these seven as texts, and of a usual one all eight as it has
---              them;
+--   parts      is the values as texts: of a usual message all eight in its order,
+--              else the seven by name;
 --   then each field is read by its type, and checked.
 -- games/sql.py explains keep_once and never: they keep the planner from copying
 -- a step to each place of its use. The step that reads the parts does not hand

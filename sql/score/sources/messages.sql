@@ -6,8 +6,8 @@
 -- nothing. A message without a time of its own gets one of 1970, and is rejected
 -- later. Most messages are one object that ends with its time and its type, as
 -- injectors write it: there the end alone tells the time. In others JSON_VALUE
--- finds it; the brackets make two documents in one message an error, where it
--- would read the first.
+-- finds it; alone it would read the first of two documents, so brackets around
+-- the message make them an error.
 --
 -- The watermark allows an event 5 s to arrive, and a clock 60 s of error. Without
 -- that bound, a partition of garbage, or of a producer whose clock is far behind,
@@ -18,7 +18,7 @@
 -- in other than 13 digits, or hides the name in escapes, counts as one without.
 --
 -- Partitions are read in small turns. In a backlog, the turns of the other
--- three would otherwise last so long that a partition passes for a silent one,
+-- partitions would otherwise last so long that a partition passes for a silent one,
 -- and its events for late ones. A turn lasts longest when a job has just
 -- started: `silent_partition_seconds` allows for a slow machine.
 --

@@ -2,10 +2,10 @@
 -- (docs/contract.md, 4).
 -- Grain: one row per valid event; an event sent twice is two rows.
 --
--- arrival is the order in which records came, as a text of 19 digits: their
--- time, and the end of their offset. Of texts that begin with it, the greatest
--- is the latest. Tasks in parallel pass events of one player on in any order,
--- and offsets alone begin anew in an added partition.
+-- arrival is the order in which records came, as a text of 19 digits: the
+-- record's milliseconds, then the last six digits of its offset. Of texts that
+-- begin with it, the greatest is the latest. Parallel tasks pass events of one
+-- player on in any order, and offsets alone begin anew in an added partition.
 CREATE TEMPORARY VIEW valid_events AS
 SELECT
     event_id,

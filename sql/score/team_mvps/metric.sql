@@ -5,9 +5,9 @@
 -- row before each change of it.
 -- Ties: the smaller user_id. Readers rank the teams' MVPs by their share.
 --
--- The best player and the team's total reach the join one after the other, so
--- for an instant the total may be older than the player's: the greater of the
--- two is the right lower bound, and keeps the share at 1 or below. Ordering by
+-- The best player and the team's total reach the join one after the other, and
+-- the team's total may lag for an instant: GREATEST keeps the share at 1 or
+-- below. Ordering by
 -- events lets a new name through that came without points: of rows in equal
 -- order, Flink's Top-1 keeps the one it has.
 SELECT

@@ -1,6 +1,6 @@
 -- Every team's best player, by their share of the team's total; equal shares
 -- share a rank (1, 2, 2, 4) and are listed by the player's total, then by
--- team_id. While its best player is banned, or itself, a team is not listed.
+-- team_id. A team is not listed while it or its best player is banned.
 SELECT
     RANK() OVER (
         PARTITION BY season_start ORDER BY contribution_ratio DESC
