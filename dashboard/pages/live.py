@@ -297,7 +297,7 @@ def _notes(board: Board, boards: Boards) -> str:
     lag = (boards.as_of - newest).total_seconds() if boards.as_of and newest else 0
     events = "event" if late == 1 else "events"
     notes = f" · {late:,} {events} of the season came too late" if late else ""
-    if lag > STALE_SECONDS:
+    if lag > STALE_SECONDS and not board.may_be_empty:  # which may be old, too
         behind = f"{duration(lag)} behind the other boards"
         notes += f' · <span class="bad">{behind}</span>'
     return notes
