@@ -68,7 +68,10 @@ class Stack:
         )
 
     def begin(self, *words: str, stderr: IO | int = DEVNULL) -> subprocess.Popen:
-        """Start `python -m <words>` in the background, before all others."""
+        """Start `python -m <words>` in the background, before all others.
+
+        Its output is lost; its errors go to `stderr`, by default lost too.
+        """
         command = [*FIRST, sys.executable, "-m", *words]
         return subprocess.Popen(
             command, env=self.environment, cwd=self.project, stdout=DEVNULL, stderr=stderr

@@ -1,4 +1,4 @@
-"""What must hold whenever somebody reads the boards, and a reader that always does."""
+"""What must hold whenever somebody reads the boards, and a reader that looks all the time."""
 
 from __future__ import annotations
 
@@ -100,7 +100,10 @@ class History:
 
     def expect_nothing(self) -> None:
         """Raises AssertionError with how often each impossible thing was seen, and the first."""
-        lines = [f"{what}, {len(seen)} times, first {seen[0]}" for what, seen in self.found.items()]
+        lines = [
+            f"{what}, {len(findings)} times, first {findings[0]}"
+            for what, findings in self.found.items()
+        ]
         assert not lines, "\n".join(lines)
 
     def compare(self, events: Iterable[Event]) -> None:
@@ -118,8 +121,8 @@ class History:
             scored_by_then = bisect.bisect_right(moments[ledger], at)
             right = scored[ledger][scored_by_then - 1] if scored_by_then else 0
             if total > right:
-                seen = f"{entity} at {total} of {right} at {at:.1f}"
-                self.found[f"{board.name}: a total above what was scored"].append(seen)
+                finding = f"{entity} at {total} of {right} at {at:.1f}"
+                self.found[f"{board.name}: a total above what was scored"].append(finding)
 
 
 class Reader(History):

@@ -138,17 +138,17 @@ def _whole_number(value: object, name: str) -> int:
 
 def accepted(records: Iterable[Record], is_deduplicated: bool = True) -> list[Event]:
     """The events that count, in order of arrival, each event_id once unless told otherwise."""
-    seen: set[str] = set()
+    counted_ids: set[str] = set()
     events = []
     for record in sorted(records, key=lambda each: (each.timestamp, each.partition, each.offset)):
         try:
             event = read(record)
         except Rejected:
             continue
-        if event.event_id in seen:
+        if event.event_id in counted_ids:
             continue
         if event.event_id and is_deduplicated:
-            seen.add(event.event_id)
+            counted_ids.add(event.event_id)
         events.append(event)
     return events
 

@@ -131,7 +131,7 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
     if not has_small_disks and not options.no_faults:
         problems.append("no disk was filled: mounting small ones needs root")
     with (
-        system.under_load(stack, options.sink, options.rate, options.seed) as made,
+        system.under_load(stack, options.sink, options.rate, options.seed) as loaded_system,
         Resources(stack) as resources,
     ):
         ends = time.monotonic() + 60 * options.minutes
@@ -145,23 +145,24 @@ def _soak(options: argparse.Namespace, stack: Stack, has_small_disks: bool) -> i
             for name, fault in islice(schedule, 1):
                 began = time.time()
                 try:
-                    made.survive(name, fault)
+                    loaded_system.survive(name, fault)
                 except (AssertionError, BoardsUnavailable) as error:
                     problems.append(f"{name}: {error}")
                     print(problems[-1], flush=True)
                 loud.append((began, time.time() + REST_SECONDS))
         resources.stop()
         problems += grown(resources.thirds()) if options.no_faults else []
-        for check in (made.expect_nothing_lost, made.reader.expect_nothing):
+        for check in (loaded_system.expect_nothing_lost, loaded_system.reader.expect_nothing):
             try:
                 check()
             except AssertionError as error:
                 problems.append(f"at the end: {str(error)[:1000]}")
     problems += logs.unexplained(stack.settings.state / "logs", loud)
-    Console().print(_recoveries(made.recoveries), resources.table())
+    Console().print(_recoveries(loaded_system.recoveries), resources.table())
+    looks = loaded_system.reader.looks
     print(
         "\n".join(problems)
-        or f"Everything held: {made.reader.looks:,} looks at the boards, nothing lost or twice."
+        or f"Everything held: {looks:,} looks at the boards, nothing lost, nothing twice."
     )
     return 1 if problems else 0
 

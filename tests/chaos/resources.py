@@ -16,8 +16,8 @@ from tests.chaos.system import SERVICES
 from tests.conftest import Stack
 
 SAMPLE_SECONDS = 15
-# More than this from the middle third of the time to the last is growth. It is not where retention
-# ends it, after days: of the topic, and of rejected messages.
+# More than this from the middle third of the time to the last is growth. The topic and the
+# rejected messages may grow for days, until retention ends that.
 GROWTH, SLACK = 1.2, 32
 KEPT_FOR_DAYS = ("kafka, disk", "postgres-")
 Thirds = dict[str, list[float | None]]

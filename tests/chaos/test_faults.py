@@ -37,8 +37,8 @@ def under_load(stack: Stack, request: pytest.FixtureRequest) -> Iterator[System]
     topic = f"chaos-{request.param}"
     own = stack.changed(topic=topic)
     own.run("compose", "create")
-    with system.under_load(own, request.param, RATE_PER_SECOND, seed=5) as made:
-        yield made
+    with system.under_load(own, request.param, RATE_PER_SECOND, seed=5) as loaded_system:
+        yield loaded_system
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -51,16 +51,16 @@ def own(stack: Stack, tmp_path: Path) -> Stack:
     environment = stack.environment | {
         PREFIX + name.upper(): value for name, value in changed.items()
     }
-    made = Stack(settings_module.read(environment), environment)
+    application = Stack(settings_module.read(environment), environment)
     (tmp_path / "jars").symlink_to(stack.settings.state / "jars")
     (tmp_path / "passwords").mkdir()
     for name in ("postgres_flink", "postgres_reader", "postgres_moderator"):
         (tmp_path / "passwords" / name).write_text(passwords(stack.settings.state)[name])
-    replace(made, environment=environment | {"PGPASSWORD": url["password"]}).run(
+    replace(application, environment=environment | {"PGPASSWORD": url["password"]}).run(
         "compose", "create"
     )
-    _write_configuration(made)
-    return made
+    _write_configuration(application)
+    return application
 
 
 def _write_configuration(own: Stack) -> None:

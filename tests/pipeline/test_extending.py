@@ -1,4 +1,7 @@
-"""A board and a game are added to a copy of the tree, as CONTRIBUTING.md says."""
+"""A board and a game are added to a copy of the tree, as CONTRIBUTING.md says.
+
+No other file changes.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,7 @@ def view(own: Stack, board: str) -> list[dict]:
 
 
 def expect_in_both_sinks(
-    own: Stack, page: str, board: str, expected: list[dict], *shown: str
+    own: Stack, page: str, board: str, expected: list[dict], *columns: str
 ) -> None:
     """The board equals these rows in PostgreSQL; after a switch the API shows their columns."""
     own.run("jobs", board, "--sink", "postgres")
@@ -124,8 +127,8 @@ def expect_in_both_sinks(
 
     def check_api() -> None:
         answer = requests.get(f"{page}/api/boards/{board}?sink=kafka&limit=100", timeout=30).json()
-        rows = [{name: row[name] for name in shown} for row in answer.get("rows", [])]
-        assert rows == [{name: row[name] for name in shown} for row in expected], answer
+        rows = [{name: row[name] for name in columns} for row in answer.get("rows", [])]
+        assert rows == [{name: row[name] for name in columns} for row in expected], answer
 
     eventually(check_view)
     own.run("jobs", board, "--sink", "kafka", "--switch")

@@ -161,9 +161,9 @@ def expect(played: Played, seed: str, check) -> None:
         try:
             check(str(number))
         except AssertionError as error:
-            shown = "\n".join(f"{each.at:7.3f} s  {each.value!r}" for each in game)
+            listing = "\n".join(f"{each.at:7.3f} s  {each.value!r}" for each in game)
             raise AssertionError(
-                f"game {number} of --hypothesis-seed={seed}:\n{shown}\n{error}"
+                f"game {number} of --hypothesis-seed={seed}:\n{listing}\n{error}"
             ) from None
 
 

@@ -40,7 +40,7 @@ inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
 listener.name.sasl_ssl.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required \
-  user_ada="{plain}";
+user_ada="{plain}";
 ssl.keystore.type=PEM
 ssl.keystore.location={certificate}
 """
@@ -169,7 +169,7 @@ def process(command: list[str], is_ready, stop_signal: Signals = SIGTERM) -> Ite
 def remote(stack: Stack, authority: Authority, kafka: str, database: str, tmp_path: Path):
     """The stack's Flink with that broker and that database, by a chosen mechanism."""
 
-    def made(mechanism: str, **changed: str) -> Stack:
+    def with_mechanism(mechanism: str, **changed: str) -> Stack:
         secret = tmp_path / "secret"
         secret.write_text(f"{PASSWORDS[mechanism]}\n")
         chosen = {
@@ -187,7 +187,7 @@ def remote(stack: Stack, authority: Authority, kafka: str, database: str, tmp_pa
         }
         return Stack(settings_module.read(environment), environment)
 
-    return made
+    return with_mechanism
 
 
 @pytest.mark.parametrize(("sink", "mechanism"), [("postgres", "SCRAM-SHA-512"), ("kafka", "PLAIN")])

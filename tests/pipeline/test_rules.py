@@ -269,7 +269,7 @@ SCENARIOS = [
 
 def messages(scenario: Scenario, number: int) -> list[Message]:
     """A scenario's events, with ids of its own; in the first partition unless they say."""
-    made = []
+    own_messages = []
     for event in scenario.events:
         own = {
             name: f"{number}:{event[name]}"
@@ -277,20 +277,20 @@ def messages(scenario: Scenario, number: int) -> list[Message]:
             if name in event
         }
         value = json.dumps(event | own).encode()
-        made.append(Message(event.get("partition", 0), event["event_time_millis"], value))
-    return made
+        own_messages.append(Message(event.get("partition", 0), event["event_time_millis"], value))
+    return own_messages
 
 
 @pytest.fixture(scope="module")
 def tables(stack: Stack) -> dict[str, list[bounded.Row]]:
     """What the jobs make of all scenarios, merged by time: a window is of all players at once."""
-    made = [
+    all_messages = [
         each for number, scenario in enumerate(SCENARIOS) for each in messages(scenario, number)
     ]
-    made.sort(
+    all_messages.sort(
         key=lambda each: each.timestamp
     )  # stable: a scenario's events keep their order of arrival
-    return bounded.run(stack, made, board_size=100_000)[1]
+    return bounded.run(stack, all_messages, board_size=100_000)[1]
 
 
 @pytest.mark.parametrize("number", range(len(SCENARIOS)), ids=lambda number: SCENARIOS[number].rule)

@@ -281,9 +281,9 @@ def test_a_role_leaves_connections_to_others(stack):
             "SELECT sum(rolconnlimit) FROM pg_roles "
             "WHERE rolname LIKE 'leaderboard\\_%' AND NOT rolsuper"
         )
-        taken = cursor.fetchone()[0]
+        connections_of_roles = cursor.fetchone()[0]
         cursor.execute("SHOW max_connections")
-        assert 0 < taken < int(cursor.fetchone()[0])
+        assert 0 < connections_of_roles < int(cursor.fetchone()[0])
 
 
 def test_another_role_cannot_enter_the_database(stack):

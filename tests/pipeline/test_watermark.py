@@ -29,14 +29,14 @@ def scored(user: str, at: int, clock_behind_seconds: int = 0) -> bytes:
 
 def messages() -> list[Message]:
     """For five minutes, each second: a score on time, one of a slow clock, and garbage."""
-    made = []
+    sent = []
     for at in range(LENGTH_SECONDS):
-        made.append(Message(PROMPT, START + at * SECOND, scored("ada", at)))
-        made.append(
+        sent.append(Message(PROMPT, START + at * SECOND, scored("ada", at)))
+        sent.append(
             Message(BEHIND, START + at * SECOND, scored("bob", at, clock_behind_seconds=600))
         )
-        made.append(Message(GARBAGE, START + at * SECOND, b"score!"))
-    return made
+        sent.append(Message(GARBAGE, START + at * SECOND, b"score!"))
+    return sent
 
 
 def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack):
@@ -59,12 +59,12 @@ def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack
 
 def test_a_clock_far_ahead_makes_nobody_late(stack: Stack):
     """Events half a minute late, in one partition with events of a clock ten minutes ahead."""
-    made = []
+    sent = []
     for at in range(60):
-        made.append(
+        sent.append(
             Message(PROMPT, START + at * SECOND, scored("ada", at, clock_behind_seconds=30))
         )
-        made.append(
+        sent.append(
             Message(PROMPT, START + at * SECOND, scored("bob", at, clock_behind_seconds=-600))
         )
 
@@ -75,7 +75,7 @@ def test_a_clock_far_ahead_makes_nobody_late(stack: Stack):
         window = [row for row in rows["hot_streaks"] if row["window_end"] == START + 20 * SECOND]
         assert [(row["user_id"], row["long_term_events"]) for row in window] == [("ada", 50)]
 
-    with bounded.running(stack, made, silent_partition_seconds=1) as settings:
+    with bounded.running(stack, sent, silent_partition_seconds=1) as settings:
         eventually(check)
 
 

@@ -24,7 +24,8 @@ FLINK_ERROR = """An error occurred while calling o8.executeSql.
 : org.apache.flink.table.api.ValidationException: SQL validation failed.
 \tat org.apache.flink.table.planner.calcite.FlinkPlannerImpl.validate(FlinkPlannerImpl.java:200)
 Caused by: org.apache.calcite.runtime.CalciteContextException: From line 3, column 5
-Caused by: org.apache.calcite.sql.validate.SqlValidatorException: Column 'scor' not found
+Caused by: org.apache.calcite.sql.validate.SqlValidatorException: \
+Column 'scor' not found in any table
 \t... 12 more
 """
 
@@ -61,7 +62,7 @@ def test_an_application_can_end_and_empty_nothing():
 
 
 def test_flinks_innermost_cause_is_the_sentence():
-    expected = "Column 'scor' not found (SqlValidatorException)"
+    expected = "Column 'scor' not found in any table (SqlValidatorException)"
     assert flink.readable(Exception(FLINK_ERROR)) == expected
 
 
