@@ -7,8 +7,10 @@ read once, when this module is imported.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from contextlib import suppress
+from dataclasses import Field, dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,23 @@ class SettingError(ValueError):
     """A setting has a value that it cannot take; the message names both."""
 
 
-def _setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": help, "choices": choices})
+def _setting(
+    default: Any,
+    help: str,
+    choices: tuple[str, ...] = (),
+    *,
+    least: int = 1,
+    most: int | None = None,
+) -> Any:
+    """A setting: a text, one of some choices, or a number from `least` to `most`."""
+    return field(
+        default=default,
+        metadata={"help": help, "choices": choices, "least": least, "most": most},
+    )
+
+
+def _port(default: int, help: str, *, least: int = 1) -> Any:
+    return _setting(default, help, least=least, most=65535)
 
 
 @dataclass(frozen=True)
@@ -40,12 +57,18 @@ class Settings:
         ("hour", "day", "week", "all"),
     )
     board_size: int = _setting(100, "places of each ranked board")
-    max_late_hours: int = _setting(24, "an event this much older than its record is rejected")
-    max_outage_hours: int = _setting(24, "the longest outage after which totals are still right")
-    deduplicate_minutes: int = _setting(
-        10, "an event_id seen again within this time counts once; 0 = off"
+    max_late_hours: int = _setting(
+        24, "an event this much older than its record is rejected", least=0
     )
-    streak_slide_seconds: int = _setting(2, "how often hot streaks are computed; must divide 10")
+    max_outage_hours: int = _setting(
+        24, "the longest outage after which totals are still right", least=0
+    )
+    deduplicate_minutes: int = _setting(
+        10, "an event_id seen again within this time counts once; 0 = off", least=0
+    )
+    streak_slide_seconds: int = _setting(
+        2, "how often hot streaks are computed; must divide 10", ("1", "2", "5", "10")
+    )
 
     silent_partition_seconds: int = _setting(
         30, "after this long a silent partition holds back no window"
@@ -54,8 +77,10 @@ class Settings:
     topic: str = _setting("user-score", "the Kafka topic of the score events")
     topic_partitions: int = _setting(4, "partitions of that topic when it is created")
     kafka_brokers: str = _setting("", "host:port[,…] of a broker of your own; empty = start one")
-    kafka_port: int = _setting(9092, "port of the broker that is started")
-    kafka_controller_port: int = _setting(9093, "port of that broker's KRaft controller")
+    kafka_port: int = _port(9092, "port of the broker that is started")
+    kafka_controller_port: int = _port(
+        9093, "port of that broker's controller (KRaft: it needs no ZooKeeper)"
+    )
     kafka_heap_mb: int = _setting(512, "heap of that broker in MB")
 
     kafka_security_protocol: str = _setting(
@@ -75,21 +100,23 @@ class Settings:
     postgres_url: str = _setting(
         "", "postgresql://admin:…@host:port/database of your own; empty = start one"
     )
-    postgres_port: int = _setting(5432, "port of the PostgreSQL that is started")
+    postgres_port: int = _port(5432, "port of the PostgreSQL that is started")
 
     flink_rest_address: str = _setting(
         "", "host:port of a JobManager of your own; empty = start one"
     )
-    flink_rest_port: int = _setting(8081, "port of the JobManager's REST interface and web page")
-    flink_rpc_port: int = _setting(6123, "port on which TaskManagers reach the JobManager")
-    flink_blob_port: int = _setting(6124, "port of the JobManager's blob server")
-    flink_taskmanager_port: int = _setting(
+    flink_rest_port: int = _port(8081, "port of the JobManager's REST interface and web page")
+    flink_rpc_port: int = _port(6123, "port on which TaskManagers reach the JobManager")
+    flink_blob_port: int = _port(6124, "port of the JobManager's blob server")
+    flink_taskmanager_port: int = _port(
         6122, "port on which the JobManager reaches the TaskManager"
     )
-    flink_data_port: int = _setting(6121, "port for data between TaskManagers")
+    flink_data_port: int = _port(6121, "port for data between TaskManagers")
     flink_jobmanager_memory_mb: int = _setting(1024, "memory of the JobManager process in MB")
     flink_taskmanager_memory_mb: int = _setting(
-        0, "memory of the TaskManager process in MB; 0 = a third of the machine's, 2048 to 6144"
+        0,
+        "memory of the TaskManager process in MB; 0 = a third of the machine's, 2048 to 6144",
+        least=0,
     )
     one_job: str = _setting(
         "no",
@@ -100,20 +127,20 @@ class Settings:
     checkpoint_seconds: int = _setting(10, "time between checkpoints")
     sink_flush_millis: int = _setting(200, "the longest time that the sink holds rows back")
     totals_flush_seconds: int = _setting(
-        5, "the same for everybody's totals, for looking players up; 0 = do not write them"
+        5, "the same for everybody's totals, for looking players up; 0 = do not write them", least=0
     )
-    zookeeper_port: int = _setting(
-        2181, "port of the ZooKeeper that Flink's high availability uses"
+    zookeeper_port: int = _port(
+        2181, "port of the ZooKeeper that keeps Flink's jobs; Kafka does not use it"
     )
 
-    supervisor_port: int = _setting(9001, "port of the process supervisor")
-    dashboard_port: int = _setting(8501, "port of the dashboard")
-    monitor_port: int = _setting(9108, "port of the metrics of boards, jobs and lag")
-    generator_metrics_port: int = _setting(
-        9109, "port of the metrics of the injector that run_all.sh starts; 0 = none"
+    supervisor_port: int = _port(9001, "port of the process supervisor")
+    dashboard_port: int = _port(8501, "port of the dashboard")
+    monitor_port: int = _port(9108, "port of the metrics of boards, jobs and lag")
+    generator_metrics_port: int = _port(
+        9109, "port of the metrics of the injector that run_all.sh starts; 0 = none", least=0
     )
-    prometheus_port: int = _setting(9090, "port of Prometheus in the compose profile monitoring")
-    grafana_port: int = _setting(3000, "port of Grafana in that profile")
+    prometheus_port: int = _port(9090, "port of Prometheus in the compose profile monitoring")
+    grafana_port: int = _port(3000, "port of Grafana in that profile")
     dashboard_address: str = _setting(
         "", "the address on which the dashboard listens; empty = bind_address"
     )
@@ -145,7 +172,7 @@ class Settings:
         ("on", "off"),
     )
     rate_per_second: float = _setting(
-        50.0, "events per second of the injector that run_all.sh starts"
+        50.0, "events per second of the injector that run_all.sh starts", least=0
     )
 
     @property
@@ -202,48 +229,60 @@ SETTINGS = tuple((f.name, f.default, f.metadata["help"]) for f in fields(Setting
 def read(environment: Mapping[str, str]) -> Settings:
     """Settings from `environment`, defaults where it says nothing.
 
-    Raises SettingError for a value of the wrong type or not among the choices,
-    and for a `LEADERBOARD_` name that is no setting.
+    Raises SettingError for a value that its setting cannot take, and for a
+    `LEADERBOARD_` name that is no setting.
     """
     values: dict[str, Any] = {}
     for item in fields(Settings):
         text = environment.get(PREFIX + item.name.upper())
         if text is not None:
-            values[item.name] = _parse(
-                item.name, text, type(item.default), item.metadata["choices"]
-            )
+            values[item.name] = _parse(item, text)
     known = {PREFIX + item.name.upper() for item in fields(Settings)}
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise SettingError(
-            f"{', '.join(unknown)}: no such setting; docs/settings.md lists them all"
+            f"{', '.join(unknown)}: no such setting; docs/settings.md lists them all."
         )
     settings = Settings(**values)
-    if settings.streak_slide_seconds not in (1, 2, 5, 10):
-        raise SettingError(
-            "LEADERBOARD_STREAK_SLIDE_SECONDS must be 1, 2, 5 or 10, a divisor of 10"
-        )
     if settings.kafka_security_protocol != "PLAINTEXT" and not settings.kafka_brokers:
         raise SettingError(
             "LEADERBOARD_KAFKA_SECURITY_PROTOCOL is for a broker of your own: "
-            "LEADERBOARD_KAFKA_BROKERS"
+            "LEADERBOARD_KAFKA_BROKERS."
         )
     if settings.has_kafka_login and not (settings.kafka_username and settings.kafka_password_file):
         raise SettingError(
-            "a login to Kafka needs LEADERBOARD_KAFKA_USERNAME and LEADERBOARD_KAFKA_PASSWORD_FILE"
+            "a login to Kafka needs LEADERBOARD_KAFKA_USERNAME and LEADERBOARD_KAFKA_PASSWORD_FILE."
         )
     return settings
 
 
-def _parse(name: str, text: str, kind: type, choices: tuple[str, ...]) -> Any:
-    if choices and text not in choices:
-        raise SettingError(
-            f"{PREFIX}{name.upper()} is {text!r}; it must be one of {', '.join(choices)}"
-        )
+def _parse(item: Field[Any], text: str) -> Any:
+    kind: type[Any] = type(item.default)
+    choices = item.metadata["choices"]
+    if choices:
+        if text in choices:
+            return kind(text)
+        wanted = f"one of {', '.join(choices)}"
+    elif kind is str:
+        return text
+    else:
+        least, most = item.metadata["least"], item.metadata["most"]
+        wanted = "a whole number" if kind is int else "a number"
+        wanted += f" of {least} or more" if most is None else f" from {least} to {most}"
+        with suppress(ValueError):
+            number = kind(text)
+            if least <= number <= (sys.maxsize if most is None else most):
+                return number
+    raise SettingError(f"{PREFIX}{item.name.upper()} is {text!r}; it must be {wanted}.")
+
+
+def _read_or_exit() -> Settings:
+    """The settings of this process, which ends before it does anything when one is wrong."""
     try:
-        return kind(text)
-    except ValueError:
-        raise SettingError(f"{PREFIX}{name.upper()} is {text!r}; it must be a number") from None
+        return read(os.environ)
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
-settings = read(os.environ)
+settings = _read_or_exit()

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = _parse(arguments)
     except SettingError as error:
-        print(f"jobs: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     try:
         asks_flink = not (options.explain or options.application)
