@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -57,6 +58,11 @@ def create() -> None:
 def running() -> int:
     """exit code 0 when it runs already"""
     return 0 if services.is_up(settings) else 1
+
+
+def unchanged() -> None:
+    """what runs was started with the games and the rate that are asked for now"""
+    services.check_unchanged(settings, os.environ)
 
 
 def await_boards() -> None:
@@ -129,15 +135,15 @@ def show_status(*options: str) -> int:
     return 0 if found.is_healthy else 1
 
 
-def reset(*options: str) -> None:
-    """wipe all data after asking; --yes does not ask"""
+def reset(*options: str) -> int:
+    """wipe all data after asking; --yes does not ask; exit code 1 when nothing was wiped"""
     if services.is_up(settings):
         raise SetupError("it is running; scripts/stop.sh first")
     folder = settings.state / "data"
     question = f"Wipe all boards, events and job state in {folder}? [y/N] "
-    if "--yes" not in options and input(question) != "y":
+    if "--yes" not in options and _answer(question).lower() not in ("y", "yes"):
         print("Nothing was wiped.")
-        return
+        return 1
     try:
         shutil.rmtree(folder, ignore_errors=not folder.exists())
     except OSError as error:
@@ -146,6 +152,16 @@ def reset(*options: str) -> None:
             "and so may root."
         ) from error
     print("Wiped.")
+    return 0
+
+
+def _answer(question: str) -> str:
+    """What a person types; nothing when nobody is there to type."""
+    try:
+        return input(question).strip()
+    except EOFError:
+        print()
+        return ""
 
 
 VERBS: dict[str, Callable[..., int | None]] = {
@@ -154,6 +170,7 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "start": start,
     "create": create,
     "running": running,
+    "unchanged": unchanged,
     "await": await_boards,
     "describe": describe,
     "watch": watch,
@@ -163,7 +180,6 @@ VERBS: dict[str, Callable[..., int | None]] = {
 }
 # What a person can read as one sentence.
 READABLE = (
-    SettingError,
     SetupError,
     JobError,
     BoardsUnavailable,
@@ -172,19 +188,27 @@ READABLE = (
 )
 
 
+def _sentence(error: Exception) -> str:
+    text = str(error).strip()
+    return text[:1].upper() + text[1:]
+
+
 def main() -> int:
-    """0 when the verb did its work, 1 with a message when it could not."""
+    """0 when the verb did its work, 1 with a message when it could not, 2 for a wrong setting."""
     parser = argparse.ArgumentParser(
         prog="python -m compose",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:8} {verb.__doc__}" for name, verb in VERBS.items()),
+        epilog="\n".join(f"  {name:9} {verb.__doc__}" for name, verb in VERBS.items()),
     )
     parser.add_argument("verb", choices=VERBS)
     options, rest = parser.parse_known_args()
     try:
         return VERBS[options.verb](*rest) or 0
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return 2
     except READABLE as error:
-        print(f"{options.verb}: {str(error).strip()}", file=sys.stderr)
+        print(_sentence(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

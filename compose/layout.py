@@ -5,28 +5,30 @@ Names of jobs, tables and columns, and what jobs keep as state, differ from vers
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 from clients.errors import SetupError
 
 VERSION = "2"  # 1 had no such file
-REMEDY = (
-    "Wipe them with scripts/reset.sh (passwords and jars stay), name another folder "
-    "(LEADERBOARD_STATE_FOLDER), or go back to the earlier version."
+REMEDY = (  # it names the folder: without it, scripts/reset.sh wipes the default one
+    "Wipe them with LEADERBOARD_STATE_FOLDER={state} scripts/reset.sh (passwords and jars stay), "
+    "name another folder (LEADERBOARD_STATE_FOLDER), or go back to the earlier version."
 )
 
 
 def check(data: Path, kept: Iterable[str], remedy: str = REMEDY) -> None:
     """Raise SetupError when services have kept something in the data folder of another version.
 
-    `kept` are the names of their folders, as patterns; other folders are not looked at.
+    `kept` are the names of their folders, as patterns; other folders are not looked at. `{state}`
+    in the remedy stands for the state folder.
     """
     folders = [folder for pattern in kept for folder in data.glob(pattern)]
     if any(map(_holds_something, folders)) and _version(data) != VERSION:
         raise SetupError(
             f"{data} was made by an earlier version of this project: its boards, job state and "
-            f"topic cannot be used. {remedy}"
+            f"topic cannot be used. {remedy.format(state=shlex.quote(str(data.parent)))}"
         )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from string import Template
@@ -19,6 +22,7 @@ import psycopg2
 import requests
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+from supervisor.xmlrpc import Faults
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from clients import flink, kafka, postgres
@@ -29,11 +33,13 @@ from compose import flink as flink_cluster
 from compose import layout
 from compose import postgres as postgres_server
 from games import chosen
-from settings import PROJECT, Settings
+from settings import PREFIX, PROJECT, Settings
 
 NATIVE = Path(__file__).parent / "native"
 FREE_DISK_MB = 2048  # topic, checkpoints and logs of a day at the default rate
 STOP_SECONDS = 120
+# What the running services are told when they start, and what people ask for on the command line.
+TOLD_AT_START = {"games": "games", "rate_per_second": "rate"}
 
 
 @dataclass(frozen=True)
@@ -257,8 +263,9 @@ def _check_port(settings: Settings, setting: str, port: int) -> None:
             probe.bind((settings.bind_address, port))
         except OSError as error:
             raise SetupError(
-                f"Port {port} on {settings.bind_address} is taken ({error.strerror}). Stop what "
-                f"uses it, or choose another: LEADERBOARD_{setting.upper()}=<port>."
+                f"Port {port} on {settings.bind_address} is taken ({error.strerror}), perhaps by "
+                "a leaderboard with another state folder. Stop what uses it, or choose another "
+                f"port: LEADERBOARD_{setting.upper()}=<port>."
             ) from None
 
 
@@ -277,10 +284,34 @@ def start_supervisor(settings: Settings) -> None:
     _await("supervisord", lambda: rpc(settings).getState(), 20, log)
 
 
+def note_started(settings: Settings) -> None:
+    """Note what the services are told as they start."""
+    values = {name: getattr(settings, name) for name in TOLD_AT_START}
+    _started_file(settings).write_text(json.dumps(values))
+
+
+def check_unchanged(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Raise SetupError when the environment asks for another value than the services run with."""
+    file = _started_file(settings)
+    started = json.loads(file.read_text()) if file.exists() else {}
+    for name, word in TOLD_AT_START.items():
+        wanted, current = getattr(settings, name), started.get(name)
+        if f"{PREFIX}{name.upper()}" in environment and wanted != current:
+            raise SetupError(
+                f"It is running already, with the {word} {current}. To change the {word}, run "
+                "scripts/stop.sh first, then this command again."
+            )
+
+
+def _started_file(settings: Settings) -> Path:
+    return settings.state / "conf" / "started.json"
+
+
 def _write_configuration(settings: Settings) -> None:
     conf, logs = settings.state / "conf", settings.state / "logs"
     for folder in (conf / "flink", logs, settings.state / "data" / "flink"):
         folder.mkdir(parents=True, exist_ok=True)
+    note_started(settings)
     values = _values(settings)
     for name in ("kafka.properties", "zoo.cfg", "postgresql.conf", "log4j2.properties"):
         _render(name, conf / name, values)
@@ -345,12 +376,13 @@ def _format_kafka(settings: Settings) -> None:
 def start(settings: Settings, names: list[str]) -> None:
     """Start these services in turn and await each.
 
-    Raises SetupError naming the log when one is not ready in time.
+    Raises SetupError naming the log when one is not ready in time, or when somebody stops them.
     """
     wanted = [each for each in services(settings) if each.name in names]
-    for service in wanted:
-        if rpc(settings).getProcessInfo(service.name)["statename"] not in ("RUNNING", "STARTING"):
-            rpc(settings).startProcess(service.name, False)
+    with _supervisor(settings) as asked:
+        for service in wanted:
+            if asked.getProcessInfo(service.name)["statename"] not in ("RUNNING", "STARTING"):
+                asked.startProcess(service.name, False)
     for service in wanted:
         log = settings.state / "logs" / f"{service.name}.log"
         _await(service.name, service.is_ready, service.deadline_seconds, log)
@@ -379,6 +411,22 @@ def rpc(settings: Settings) -> Any:
     return xmlrpc.client.ServerProxy(f"http://supervisor:{password}@{address}/RPC2").supervisor
 
 
+@contextmanager
+def _supervisor(settings: Settings) -> Iterator[Any]:
+    """The same. Raises SetupError when the supervisor ends meanwhile."""
+    ending = (
+        "The supervisor is ending: everything is being stopped. Run scripts/run_all.sh after that."
+    )
+    try:
+        yield rpc(settings)
+    except xmlrpc.client.Fault as error:
+        if error.faultCode != Faults.SHUTDOWN_STATE:
+            raise
+        raise SetupError(ending) from error
+    except (ConnectionError, http.client.HTTPException) as error:
+        raise SetupError(ending) from error
+
+
 def supervisor(settings: Settings) -> psutil.Process | None:
     """The supervisor's process, None when it does not run."""
     file = settings.state / "supervisord.pid"
@@ -395,15 +443,16 @@ def is_up(settings: Settings) -> bool:
 
 
 def states(settings: Settings) -> dict[str, str]:
-    """Supervisor's state of each service (RUNNING, BACKOFF, …), all STOPPED when it is down.
+    """Supervisor's state of each service (RUNNING, BACKOFF, …); all STOPPED when it is down.
 
     Empty in containers, or before the first start.
     """
     if not (settings.state / "conf" / "supervisord.conf").exists():
         return {}
-    if not is_up(settings):
-        return {service.name: "STOPPED" for service in services(settings)}
-    return {info["name"]: info["statename"] for info in rpc(settings).getAllProcessInfo()}
+    if is_up(settings):
+        with suppress(SetupError), _supervisor(settings) as asked:
+            return {info["name"]: info["statename"] for info in asked.getAllProcessInfo()}
+    return {service.name: "STOPPED" for service in services(settings)}
 
 
 def stop(settings: Settings) -> bool:

@@ -12,15 +12,18 @@ scripts/run_all.sh [--games NAME,…] [--sink postgres|kafka] [--rate N] [--deta
   --rate    score events per second of the injector (default 50)
   --detach  return when the boards have rows, rather than show a live status
   --docker  start the same services with docker compose instead
+
+To change the games or the rate of a running system, run scripts/stop.sh first.
 END
 }
 
-games= sink= detach= docker=
+sink= detach= docker=
 while [ $# -gt 0 ]; do
+    case "$1" in --games | --sink | --rate) [ $# -gt 1 ] || { usage >&2; exit 2; } ;; esac
     case "$1" in
-        --games) games="${2:-}"; shift ;;
-        --sink) sink="${2:-}"; shift ;;
-        --rate) export LEADERBOARD_RATE_PER_SECOND="${2:-}"; shift ;;
+        --games) export LEADERBOARD_GAMES="$2"; shift ;;
+        --sink) sink="$2"; shift ;;
+        --rate) export LEADERBOARD_RATE_PER_SECOND="$2"; shift ;;
         --detach) detach=1 ;;
         --docker) docker=1 ;;
         -h | --help) usage; exit 0 ;;
@@ -29,7 +32,6 @@ while [ $# -gt 0 ]; do
     shift
 done
 case "$sink" in '' | postgres | kafka) ;; *) usage >&2; exit 2 ;; esac
-[ -z "$games" ] || export LEADERBOARD_GAMES="$games"
 [ -z "$sink" ] || export LEADERBOARD_SINK="$sink"
 
 if [ -n "$docker" ]; then
@@ -41,8 +43,11 @@ fi
 
 prepare_venv
 
-if python -m compose running; then
-    [ -z "$games" ] || fail "It is running. Run scripts/stop.sh first, then this command again."
+running=0
+python -m compose running || running=$?
+[ $running -lt 2 ] || exit $running # a setting is wrong; the message says which
+if [ $running -eq 0 ]; then
+    python -m compose unchanged
     [ -n "$sink" ] || { python -m compose describe; exit 0; }
     say "Moving the boards to $sink"
     python -m jobs --sink "$sink" --switch

@@ -71,11 +71,12 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it(fresh):
     assert done.returncode == 1
     assert f"Port {port}" in done.stderr
     assert "LEADERBOARD_KAFKA_PORT" in done.stderr
+    assert "another state folder" in done.stderr
 
 
 def test_a_game_that_there_is_not_starts_nothing(fresh):
     done = script("run_all.sh", "--games", "golf", "--detach", environment=fresh)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "LEADERBOARD_GAMES names 'golf'" in done.stderr
     assert "Traceback" not in done.stderr
     assert listening(fresh) == []
@@ -237,10 +238,21 @@ def test_running_it_again_says_so_and_starts_nothing(environment):
     assert len(processes(environment)) == before
 
 
-def test_other_games_are_not_taken_for_started(environment):
-    again = script("run_all.sh", "--games", "score", environment=environment)
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [(("--games", "score,golf"), "change the games"), (("--rate", "77"), "change the rate")],
+)
+def test_other_games_and_another_rate_are_not_taken_for_started(options, change, environment):
+    again = script("run_all.sh", *options, environment=environment)
     assert again.returncode == 1
+    assert change in again.stderr
     assert "scripts/stop.sh first" in again.stderr
+
+
+def test_the_games_and_the_rate_that_run_may_be_asked_for(environment):
+    again = script("run_all.sh", "--games", "score", "--rate", "50", environment=environment)
+    assert again.returncode == 0, again.stderr
+    assert "runs" in again.stdout
 
 
 def test_the_other_sink_is_one_flag_away(environment):
@@ -266,9 +278,10 @@ def test_reset_asks_and_then_wipes_data_but_not_jars(environment):
     state = Path(environment[PREFIX + "STATE_FOLDER"])
     script("stop.sh", environment=environment)
     kept = script("reset.sh", environment=environment, answer="n\n")
+    assert kept.returncode == 1
     assert "Nothing was wiped" in kept.stdout
     assert (state / "data" / "kafka").exists()
-    wiped = script("reset.sh", environment=environment, answer="y\n")
+    wiped = script("reset.sh", environment=environment, answer="yes\n")
     assert "Wiped" in wiped.stdout
     assert not (state / "data").exists()
     assert (state / "jars" / "kafka").exists()

@@ -36,8 +36,12 @@ def data(tmp_path: Path) -> Path:
     return data
 
 
-def run(*words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(words, env=environment, cwd=PROJECT, capture_output=True, text=True)
+def run(
+    *words: str, environment: dict[str, str], answer: str = ""
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        words, env=environment, cwd=PROJECT, capture_output=True, text=True, input=answer
+    )
     assert "Traceback" not in done.stderr
     return done
 
@@ -53,6 +57,7 @@ def test_nothing_starts_on_data_of_an_earlier_version(words, data, environment):
     assert f"{data} was made by an earlier version" in done.stderr
     for named in ("scripts/reset.sh", "LEADERBOARD_STATE_FOLDER", "earlier version"):
         assert named in done.stderr
+    assert f"LEADERBOARD_STATE_FOLDER={data.parent} scripts/reset.sh" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (data / "layout").exists()
     assert not (data.parent / "supervisord.pid").exists()
@@ -98,6 +103,17 @@ def test_an_earlier_version_is_wiped_and_then_starts_anew(data, environment, tmp
     assert (tmp_path / "passwords.json").exists()
     assert (tmp_path / "jars").exists()
     assert compose("check", environment=environment).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_wiped"),
+    [("y\n", True), ("yes\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)],
+)
+def test_reset_wipes_only_after_a_yes(answer, is_wiped, data, environment):
+    done = run("scripts/reset.sh", environment=environment, answer=answer)
+    assert done.returncode == (0 if is_wiped else 1)
+    assert done.stdout.endswith("Wiped.\n" if is_wiped else "Nothing was wiped.\n")
+    assert data.exists() is not is_wiped
 
 
 @pytest.mark.parametrize("script", ["resume.sh", "rebuild.sh", "suspend.sh"])
