@@ -19,6 +19,8 @@ from rich.table import Table
 
 from boards.kafka import BANS, replace
 from clients import postgres
+from clients.errors import first_line
+from clients.passwords import passwords
 from settings import Settings, settings
 
 KINDS = ("player", "team")
@@ -30,9 +32,10 @@ class ModerationError(Exception):
 
 def decide(
     settings: Settings, decision: str, kind: str, banned_id: str, reason: str, author: str
-) -> None:
+) -> list[str]:
     """Record a "ban" or "unban" of a "player" or "team" and show it on the boards of both sinks.
 
+    Returns what may surprise whoever decides, each as a sentence: the decision holds all the same.
     Raises ModerationError when there is nothing to unban, or when the decision is recorded but
     Kafka did not take it.
     """
@@ -40,10 +43,9 @@ def decide(
         cursor.execute(
             "SELECT FROM moderation.bans WHERE (kind, banned_id) = (%s, %s)", [kind, banned_id]
         )
-        if decision == "unban" and not cursor.rowcount:
-            raise ModerationError(
-                f"{kind} {banned_id} is not banned; python -m boards.moderation list shows who is"
-            )
+        was_banned = cursor.rowcount > 0
+        if decision == "unban" and not was_banned:
+            raise ModerationError(f"{kind} {banned_id} is not banned; list shows who is")
         cursor.execute(
             "INSERT INTO moderation.decisions (decision, kind, banned_id, reason, author) "
             "VALUES (%s, %s, %s, %s, %s)",
@@ -56,6 +58,24 @@ def decide(
             f"the {decision} holds in PostgreSQL, but Kafka did not take it ({error}): "
             "scripts/run_all.sh tells it again, and so does the next decision"
         ) from error
+    notes = []
+    if decision == "ban" and was_banned:
+        notes.append(f"The {kind} was banned already; only the reason and the author are new.")
+    elif decision == "ban" and not _may_be_known(settings, kind, banned_id):
+        notes.append(f"PostgreSQL knows no {kind} of this id in this season: is it spelled right?")
+    return notes
+
+
+def _may_be_known(settings: Settings, kind: str, banned_id: str) -> bool:
+    """Whether the newest season in PostgreSQL has this player or team, or that cannot be told."""
+    if "postgres_reader" not in passwords(settings.state):  # not given to whoever only moderates
+        return True
+    try:
+        with postgres.connect(postgres.reader_dsn(settings)) as db, db.cursor() as cursor:
+            cursor.execute(f"SELECT FROM leaderboard.{kind}(%s)", [banned_id])
+            return cursor.rowcount > 0
+    except psycopg2.Error:
+        return True
 
 
 def publish(settings: Settings) -> None:
@@ -115,11 +135,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _show(rows: list[tuple[Any, ...]], *titles: str) -> None:
+def _show(rows: list[tuple[Any, ...]], empty: str, *titles: str) -> None:
     table = Table(*titles, box=None)
     for moment, *texts in rows:
         table.add_row(f"{moment:%Y-%m-%d %H:%M:%S %Z}", *texts)
-    Console(markup=False).print(table if rows else "Nobody.")
+    Console(markup=False).print(table if rows else empty)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -127,12 +147,31 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         if options.verb != "list":
-            decide(settings, options.verb, options.kind, options.id, options.reason, options.by)
+            decision = (options.verb, options.kind, options.id, options.reason, options.by)
+            notes = decide(settings, *decision)
             print(f"{options.kind} {options.id}: {options.verb}ned")
+            for note in notes:
+                print(f"But: {note}", file=sys.stderr)
         elif options.history:
-            _show(history(settings), "when", "what", "kind", "id", "reason", "author")
+            _show(
+                history(settings),
+                "No decision was made yet.",
+                "when",
+                "what",
+                "kind",
+                "id",
+                "reason",
+                "author",
+            )
         else:
-            _show(bans(settings), "since", "kind", "id", "reason", "author")
+            _show(bans(settings), "Nobody is banned.", "since", "kind", "id", "reason", "author")
+    except psycopg2.OperationalError as error:
+        print(
+            f"Could not {options.verb}: decisions are in PostgreSQL, whatever the sink, and it "
+            f"does not answer ({first_line(error)}).",
+            file=sys.stderr,
+        )
+        return 1
     except (ModerationError, psycopg2.Error) as error:
         print(f"Could not {options.verb}: {str(error).strip()}", file=sys.stderr)
         return 1

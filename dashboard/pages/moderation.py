@@ -23,8 +23,8 @@ LISTED = 50
 def page() -> None:
     html.show("<h1>Moderation</h1>")
     html.show(
-        "<p>A banned player or team leaves all boards at once; unbanning brings back all points. "
-        "No decision is ever deleted.</p>"
+        "<p>A banned player or team leaves all boards within a second; unbanning brings back all "
+        "points. No decision is ever deleted.</p>"
     )
     form, lists = st.columns([1, 2], gap="large")
     with form.form("decision", border=False, enter_to_submit=False):
@@ -52,11 +52,13 @@ def _decide(decision: str, kind: str, banned_id: str, reason: str) -> None:
         html.notice("A decision needs an id and a reason.")
         return
     try:
-        moderation.decide(settings, decision, kind, banned_id, reason, _author())
+        notes = moderation.decide(settings, decision, kind, banned_id, reason, _author())
     except (ModerationError, psycopg2.Error) as error:
         html.notice(text(error, 400))
     else:
         html.notice(f"{kind} {text(banned_id)} is {decision}ned.", "good")
+        for note in notes:
+            html.notice(note)
 
 
 def _author() -> str:
@@ -71,7 +73,9 @@ def _lists() -> None:
         return
     who = {"Kind": "kind", "Id": "name", "Reason": "wrap", "By": ""}
     heads = {"Since, UTC": "time"} | who
-    banned = html.table("Banned now", heads, map(_row, bans), "bans wide long", empty="Nobody")
+    banned = html.table(
+        "Banned now", heads, map(_row, bans), "bans wide long", empty="Nobody is banned"
+    )
     html.show(f"<h2>Banned now</h2>{banned}")
     heads = {"At, UTC": "time", "Decision": "kind"} | who
     last = map(_row, decisions[:LISTED])

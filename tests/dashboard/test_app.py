@@ -477,7 +477,11 @@ def bans(monkeypatch):
     def listed(first):
         return lambda _: [(datetime.now(UTC), *each[first:]) for each in decisions]
 
-    monkeypatch.setattr(moderation, "decide", lambda _, *decision: decisions.append(decision))
+    def decide(_, *decision):
+        decisions.append(decision)
+        return ["PostgreSQL knows no player of this id"]
+
+    monkeypatch.setattr(moderation, "decide", decide)
     monkeypatch.setattr(moderation, "bans", listed(1))
     monkeypatch.setattr(moderation, "history", listed(0))
     return decisions
@@ -489,6 +493,7 @@ def test_a_ban_is_decided_and_listed(page, bans):
     decided(test)
     assert [each[:4] for each in bans] == [("ban", "player", "USR-1", MARKUP)]
     assert "USR-1 is banned" in words(test)
+    assert "knows no player of this id" in words(test)
     assert tables(test)["Banned now"][0][1:4] == ["player", "USR-1", MARKUP]
     assert tables(test)["Decisions"][0][1] == "ban"
 

@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaProducer
 from psycopg2.extras import execute_values
 
-from boards import background, cache, last_events, lookups, sinks
+from boards import background, cache, last_events, lookups, moderation, sinks
 from boards.snapshot import Boards
 from clients import kafka as broker
 from clients import postgres
@@ -456,3 +456,26 @@ def test_the_broker_is_left_when_nobody_asks(stores, monkeypatch):
         assert not reader._followers
 
     eventually(check)
+
+
+def test_a_ban_that_may_be_a_mistake_is_made_all_the_same_with_a_word_of_doubt(stores, db):
+    write(db, ("USR-1", 10))
+    write_team(db, "T", 10)
+
+    def decide(kind, banned_id, decision="ban"):
+        return moderation.decide(stores.settings, decision, kind, banned_id, "a bot", "Ada")
+
+    assert decide("player", "USR-1") == decide("team", "T") == []
+    (again,) = decide("player", "USR-1")
+    assert "was banned already" in again
+    for kind in moderation.KINDS:
+        (unknown,) = decide(kind, "USR-9")
+        assert f"knows no {kind} of this id" in unknown
+    banned = [row[1:3] for row in moderation.bans(stores.settings)]
+    assert sorted(banned) == [
+        ("player", "USR-1"),
+        ("player", "USR-9"),
+        ("team", "T"),
+        ("team", "USR-9"),
+    ]
+    assert decide("player", "USR-1", "unban") == []
