@@ -114,10 +114,11 @@ Totals move with every event; boards of time windows follow about 6 s later.
 def watch() -> None:
     """show a live status until Ctrl-C"""
     print("Ctrl-C stops everything.")
-    with Live(status.table(status.status(settings)), auto_refresh=False) as live:
+    with Live(auto_refresh=False) as live:
         while True:
+            found = status.table(status.status(settings), live.console.width)
+            live.update(found, refresh=True)
             time.sleep(WATCH_SECONDS)
-            live.update(status.table(status.status(settings)), refresh=True)
 
 
 def stop() -> None:
@@ -131,7 +132,9 @@ def show_status(*options: str) -> int:
     if "--json" in options:
         print(json.dumps(found.as_dict(), indent=2))
     else:
-        Console().print(status.table(found))
+        # A file or another program gets whole lines.
+        console = Console(width=None if sys.stdout.isatty() else status.WIDE)
+        console.print(status.table(found, console.width))
     return 0 if found.is_healthy else 1
 
 
@@ -178,6 +181,8 @@ VERBS: dict[str, Callable[..., int | None]] = {
     "stop": stop,
     "reset": reset,
 }
+# What may follow a verb that people call; others are given names.
+OPTIONS: dict[str, tuple[str, ...]] = {"status": ("--json",), "reset": ("--yes",), "stop": ()}
 # What a person can read as one sentence.
 READABLE = (
     SetupError,
@@ -202,6 +207,11 @@ def main() -> int:
     )
     parser.add_argument("verb", choices=VERBS)
     options, rest = parser.parse_known_args()
+    unknown = [word for word in rest if word not in OPTIONS.get(options.verb, rest)]
+    if unknown:
+        script = f"scripts/{options.verb}.sh"
+        print(f"{script} knows no {' '.join(unknown)}; see {script} --help", file=sys.stderr)
+        return 2
     try:
         return VERBS[options.verb](*rest) or 0
     except SettingError as error:

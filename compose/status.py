@@ -28,12 +28,14 @@ from compose.lag import Gap, Lag, Reading
 from games import chosen
 from games.board import Board
 from jobs.names import JobName, board_jobs
-from jobs.running import computing, planned, running, sink_in_use, sink_of
+from jobs.running import computing, planned, running, sink_of
+from jobs.savepoints import sink_in_use
 from settings import Settings
 
 # A checkpoint may fail to start while the one before is late: three intervals and a little.
 CHECKPOINT_INTERVALS = 3
 TOO_OLD = "the newest score on the boards is"
+WIDE = 130  # columns in which a job's line has room
 EMPTY = "has no rows yet"
 
 
@@ -239,7 +241,8 @@ def _job_problems(jobs: dict[JobName, Job], settings: Settings) -> list[str]:
         # Somebody else's Flink may run an application, which has one job for all boards.
         for job in (game.jobs if is_own(settings) else board_jobs(game))
     ]
-    target = sink_of(jobs, settings) or settings.sink
+    # A suspended job goes on in the sink that it wrote to, whatever the settings say now.
+    target = sink_in_use(settings, jobs) or settings.sink
     wanted = computing(planned(asked, target, settings), settings)
     missing = wanted.keys() - computing(jobs, settings).keys()
     return [f"no job computes {job}" for job in sorted(missing)] + [
@@ -263,13 +266,15 @@ def first_rows(settings: Settings) -> list[str]:
     return [board for game in chosen(settings) for board in _empty(target.read(game))]
 
 
-def table(found: Status) -> Table:
-    """The status as a person reads it."""
+def table(found: Status, width: int = WIDE) -> Table:
+    """The status as a person reads it, in so many columns."""
     lines = Table(show_header=False, box=None, pad_edge=False)
     for service, state in found.services.items():
         lines.add_row("service", service, _coloured(state, state == "RUNNING"))
     for name, job in found.jobs.items():
-        lines.add_row("job", escape(name.title), _coloured(_line(job), job.state == "RUNNING"))
+        lines.add_row(
+            "job", escape(name.title), _coloured(_line(job, width < WIDE), job.state == "RUNNING")
+        )
     for board, count in found.board_rows.items():
         is_good = f"{board} {EMPTY}" not in found.problems
         lines.add_row("board", board, _coloured(f"{count} rows", is_good))
@@ -282,14 +287,21 @@ def table(found: Status) -> Table:
     return lines
 
 
-def _line(job: Job) -> str:
+def _line(job: Job, is_narrow: bool) -> str:
     age = job.checkpoint_age_seconds
     checkpoint = "none yet" if age is None else f"{age:.0f} s ago"
     behind = f"{job.lag.records:,} records" if job.lag else "unknown"
-    return (
-        f"{job.state}, checkpoint {checkpoint}, lag {behind}, {job.restarts} restarts, "
-        f"{job.duplicates:,} repeated events dropped"
+    parts = (
+        f"{job.state}, checkpoint {checkpoint}",
+        f"lag {behind}, {counted(job.restarts, 'restart')}",
+        f"{counted(job.duplicates, 'repeated event')} dropped",
     )
+    return (",\n" if is_narrow else ", ").join(parts)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, such as 1 restart or 1,200 restarts."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _coloured(text: str, is_good: bool) -> str:

@@ -18,7 +18,7 @@ from boards.snapshot import Row
 from clients.errors import BoardsUnavailable, JobError, first_line
 from compose.status import TOO_OLD, Status, status
 from games.board import Game
-from jobs import running
+from jobs import savepoints
 from jobs.names import JobName
 from settings import Settings
 
@@ -181,7 +181,7 @@ def watch_rejects(game: Game, sink_name: str, settings: Settings) -> Watch[Rejec
 
 @cache
 def _watch_sink(settings: Settings) -> Watch[str | None]:
-    return Watch("the sink in use", partial(running.sink_in_use, settings), ASK_SECONDS)
+    return Watch("the sink in use", partial(savepoints.sink_in_use, settings), ASK_SECONDS)
 
 
 def sink_in_use(settings: Settings) -> Sink:

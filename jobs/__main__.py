@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -18,13 +19,14 @@ from games import chosen
 from games.board import Game, Table
 from jobs import environment, savepoints
 from jobs.names import ALL_BOARDS, JobName, game_of
-from jobs.running import computing, planned, running, sink_in_use, sink_of
+from jobs.running import computing, planned, running
 from settings import SettingError, settings
 
 if TYPE_CHECKING:
     from pyflink.table import CompiledPlan, TableEnvironment
 
 CANCEL_SECONDS = 60
+SCRIPTS = ("suspend", "resume", "rebuild")  # scripts/<name>.sh calls this module with --<name>
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         asks_flink = not (options.explain or options.application)
-        options.sink = options.sink or (asks_flink and _sink_in_use()) or settings.sink
+        options.sink = (
+            options.sink or (asks_flink and savepoints.sink_in_use(settings)) or settings.sink
+        )
+        _check_names(options)
         if options.explain:
             _explain(options)
         elif options.application:
@@ -48,11 +53,21 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # Flink's come as many types; a person reads one sentence
         if options.verbose:
             raise
-        verb = "suspend" if options.suspend else "submit"
-        print(f"Could not {verb}: {flink.readable(error)}", file=sys.stderr)
-        print("The whole stack trace: the same command with --verbose.", file=sys.stderr)
+        what, again = _asked_for(options, sys.argv[1:] if arguments is None else arguments)
+        print(f"Could not {what}: {flink.readable(error)}", file=sys.stderr)
+        print(f"For the whole stack trace: {again} --verbose", file=sys.stderr)
         return 1
     return 0
+
+
+def _asked_for(options: argparse.Namespace, arguments: list[str]) -> tuple[str, str]:
+    """What a command was to do, and the command itself, as a person knows both."""
+    for verb in SCRIPTS:
+        if getattr(options, verb):
+            rest = [word for word in arguments if word != f"--{verb}"]
+            return verb, shlex.join([f"scripts/{verb}.sh", *rest])
+    what = "explain" if options.explain else "move the boards" if options.switch else "start"
+    return what, shlex.join([".venv/bin/python", "-m", "jobs", *arguments])
 
 
 def _all_jobs() -> list[tuple[str, str]]:
@@ -62,7 +77,13 @@ def _all_jobs() -> list[tuple[str, str]]:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     names = [job for _, job in _all_jobs()]
-    parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
+    words = sys.argv[1:] if arguments is None else arguments
+    script = next((verb for verb in SCRIPTS if f"--{verb}" in words), None)
+    parser = argparse.ArgumentParser(
+        prog=f"scripts/{script}.sh" if script else "python -m jobs",
+        usage="%(prog)s [job …] [--verbose]" if script else None,
+        description=__doc__,
+    )
     parser.add_argument(
         "jobs", nargs="*", metavar="job", help=f"which: {', '.join(names)}; all by default"
     )
@@ -91,6 +112,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="stop what runs with a savepoint, from which the next submission goes on",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="start what does not run, from its savepoint if it has one, as without any option",
+    )
     parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
     options = parser.parse_args(arguments)
@@ -106,8 +132,28 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("--application computes all boards")
     if options.application and len(chosen(settings)) > 1:
         parser.error("--application has one job, and so one game: choose it by LEADERBOARD_GAMES")
+    options.named = options.jobs
     options.jobs = [each for each in _all_jobs() if not options.jobs or each[1] in options.jobs]
     return options
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    """Raise JobError when a job was named that has nothing to write to the sink.
+
+    With --switch it may have: such a job of the other sink ends. So may one to be suspended.
+    """
+    if options.switch or options.suspend:
+        return
+    idle = [
+        job
+        for game, job in options.jobs
+        if job in options.named and not planned([(game, job)], options.sink, settings)
+    ]
+    if idle:
+        raise JobError(
+            f"{', '.join(idle)}: there is nothing of that name in the sink {options.sink}. "
+            "Nothing was done; leave it out."
+        )
 
 
 def _explain(options: argparse.Namespace) -> None:
@@ -125,18 +171,20 @@ def _start(options: argparse.Namespace) -> None:
     environment.execute(own, plan, name.title)
 
 
-def _sink_in_use() -> str | None:
-    return sink_in_use(settings) or sink_of(savepoints.suspended(settings), settings)
-
-
 def _suspend(options: argparse.Namespace) -> None:
     jobs = running(settings)
     wanted = _doing(options, jobs)
     if not wanted:
         raise JobError("no job runs that could be suspended")
     for name in sorted(wanted):
+        _say(f"{name}: takes a savepoint")
         savepoints.suspend(settings, name, jobs[name])
-        print(f"{name}: suspended", flush=True)
+        _say(f"{name}: suspended")
+
+
+def _say(step: str) -> None:
+    """Tell whoever waits that a step begins or is done, also when the output is no terminal."""
+    print(step, flush=True)
 
 
 def _doing(options: argparse.Namespace, names: Iterable[JobName]) -> set[JobName]:
@@ -155,15 +203,17 @@ def _submit(options: argparse.Namespace) -> None:
     _end({name: jobs[name] for name in ending & jobs.keys()})
     savepoints.forget(settings, ending)
     _clear(plans.keys() - going_on.keys())
+    if plans:
+        _say("Starting the jobs")
     for name, (own, plan) in plans.items():
         if name in going_on:
             environment.execute(own, plan, name.title, going_on[name])
             savepoints.await_start(settings, name)
-            print(f"{name}: goes on from its savepoint", flush=True)
+            _say(f"{name}: goes on from its savepoint")
         else:
             savepoints.remember(settings, name, plan)
             environment.execute(own, plan, name.title)
-            print(f"{name}: submitted", flush=True)
+            _say(f"{name}: submitted")
 
 
 def _plans(
@@ -191,8 +241,9 @@ def _plans(
             other = min(clash)
             raise JobError(f"'{other}' writes this already; --switch ends it and starts '{name}'")
         if clash & jobs.keys():
-            print(f"{name}: runs already, not submitted again")
+            _say(f"{name}: runs already, not submitted again")
             continue
+        _say(f"{name}: its plan is being compiled")
         plans[name] = _compiled(name, tables)
         if name in going_on:
             savepoints.check(settings, name, plans[name][1])
@@ -204,10 +255,13 @@ def _compiled(name: JobName, tables: list[Table]) -> tuple[TableEnvironment, Com
     return own, environment.compile_plan(own, game_of(name, settings), tables, settings)
 
 
-def _clear(fresh: Iterable[JobName]) -> None:
+def _clear(fresh: Collection[JobName]) -> None:
     """Empty what is computed anew; an older season, which the topic does not hold whole any more,
     is kept as it was.
     """
+    if not fresh:
+        return
+    _say("Emptying what is computed again from the topic")
     for name in fresh:
         game: Game = game_of(name, settings)
         target = sink(name.sink, settings)
@@ -240,9 +294,10 @@ def _to_end(options: argparse.Namespace, names: Iterable[JobName]) -> set[JobNam
 def _end(jobs: Mapping[JobName, str]) -> None:
     if not jobs:
         return
+    _say("Ending the jobs that are replaced")
     for name, job_id in jobs.items():
         flink.cancel(settings, job_id)
-        print(f"{name}: ends")
+        _say(f"{name}: ends")
     waiting = Retrying(
         stop=stop_after_delay(CANCEL_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool)
     )

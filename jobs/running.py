@@ -23,11 +23,6 @@ def computing(names: Iterable[JobName], settings: Settings) -> dict[str, JobName
     return {job: name for name in sorted(names) for job in name.computes(game_of(name, settings))}
 
 
-def sink_in_use(settings: Settings) -> str | None:
-    """The sink that the running jobs write to, None when none runs. Raises JobError."""
-    return sink_of(running(settings), settings)
-
-
 def sink_of(names: Iterable[JobName], settings: Settings) -> str | None:
     """The sink that jobs of these names write boards to, None when none of them does."""
     writing = (

@@ -16,7 +16,7 @@ from clients.errors import JobError
 from jobs import plans
 from jobs.environment import savepoint_folder
 from jobs.names import JobName, all_names, game_of
-from jobs.running import running
+from jobs.running import running, sink_of
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -69,6 +69,15 @@ def suspended(settings: Settings) -> dict[JobName, str]:
         for name in all_names(settings)
         if (savepoint := _read(settings, name).savepoint)
     }
+
+
+def sink_in_use(settings: Settings, jobs: Iterable[JobName] | None = None) -> str | None:
+    """The sink that the running jobs write to; when none runs, that of the suspended ones.
+
+    None when there are neither. Raises JobError unless the running `jobs` are given.
+    """
+    names = running(settings) if jobs is None else jobs
+    return sink_of(names, settings) or sink_of(suspended(settings), settings)
 
 
 def forget(settings: Settings, names: Iterable[JobName]) -> None:

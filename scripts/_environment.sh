@@ -4,6 +4,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
+# --help of a script is the comment at its top.
+help_from_comment() {
+    case " $* " in *' -h '* | *' --help '*)
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "scripts/$(basename "$0")"
+        exit 0
+    esac
+}
+
 find_python() {
     local python suitable='((3, 11), (3, 12))'
     local check="import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in $suitable)"

@@ -1,6 +1,12 @@
 #!/usr/bin/env bash
-# Computes the boards anew from the topic, all or those named: scripts/rebuild.sh [job …].
+# Computes boards again from the topic: scripts/rebuild.sh [job …]
+#
+#   job         such as top_teams or totals; all by default
+#   --verbose   when something fails, show Flink's stack trace
+#
+# Older seasons stay as they are. Exit code 0: done; 1: it could not be done; 2: wrong usage.
 set -euo pipefail
 source "$(dirname "$0")/_environment.sh"
+help_from_comment "$@"
 need_venv
 exec python -m jobs --rebuild "$@"

@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
-# Says how everything is, as text or with --json; exit code 0 only when all of it is healthy.
+# Says how everything is: scripts/status.sh [--json]
+#
+#   --json   for programs
+#
+# Exit code 0: all of it is healthy; 1: something is not; 2: wrong usage.
 set -euo pipefail
 source "$(dirname "$0")/_environment.sh"
+help_from_comment "$@"
 need_venv
 exec python -m compose status "$@"

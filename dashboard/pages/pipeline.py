@@ -9,7 +9,7 @@ import streamlit as st
 from boards import sinks
 from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS
-from compose.status import Job, Status
+from compose.status import Job, Status, counted
 from dashboard import health, html
 from dashboard.choices import choose_game
 from dashboard.health import Health, Rejects
@@ -94,7 +94,7 @@ def _flink_station(jobs: list[Job]) -> str:
     return _station(
         "Flink",
         f"{len(healthy)} <small>of {len(jobs)} jobs well</small>",
-        f"lag up to {number(max(lags, default=None))} records, {restarts} restarts",
+        f"lag up to {number(max(lags, default=None))} records, {counted(restarts, 'restart')}",
         f"oldest checkpoint {_age(max(checkpoints, default=None))}",
         is_good=bool(jobs) and len(healthy) == len(jobs),
     )

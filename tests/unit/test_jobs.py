@@ -45,6 +45,43 @@ def test_an_absent_jobmanager_is_one_sentence_that_says_what_to_do():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("verb", ["suspend", "resume", "rebuild"])
+def test_a_failure_is_told_in_the_words_of_its_script(verb):
+    done = jobs(f"--{verb}", "top_teams", LEADERBOARD_FLINK_REST_ADDRESS=NOBODY_LISTENS)
+    assert done.returncode == 1
+    what, again = done.stderr.splitlines()
+    assert what.startswith(f"Could not {verb}: Flink's JobManager does not answer")
+    assert again.endswith(f": scripts/{verb}.sh top_teams --verbose")
+
+
+@pytest.mark.parametrize("verb", ["--resume", "--rebuild", "--explain"])
+def test_a_job_that_the_sink_does_not_have_is_refused_by_its_name(verb):
+    done = jobs("top_teams", "totals", verb, "--sink", "kafka")
+    assert done.returncode == 1
+    assert "totals: there is nothing of that name in the sink kafka" in done.stderr
+    assert "top_teams:" not in done.stderr
+
+
+@pytest.mark.parametrize("script", ["suspend", "resume", "rebuild", "status", "reset", "stop"])
+def test_the_help_of_a_script_speaks_of_itself(script):
+    done = subprocess.run(
+        [PROJECT / "scripts" / f"{script}.sh", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert f"scripts/{script}.sh" in done.stdout
+    assert "python -m" not in done.stdout
+
+
+@pytest.mark.parametrize("script", ["suspend", "rebuild", "status", "reset", "stop"])
+def test_an_unknown_option_does_nothing_and_names_the_script(script):
+    done = subprocess.run(
+        [PROJECT / "scripts" / f"{script}.sh", "--golf"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert f"scripts/{script}.sh" in done.stderr
+    assert "python -m" not in done.stderr
+
+
 def test_verbose_shows_the_stack_trace():
     assert "Traceback" in jobs("--verbose", LEADERBOARD_FLINK_REST_ADDRESS=NOBODY_LISTENS).stderr
 

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+import games
 from boards.snapshot import STALE_SECONDS, Boards
 from compose import status
 from compose.lag import Lag
 from compose.status import Job, Status
 from games.board import Board, Entity, Game
-from jobs.names import JobName
+from jobs import savepoints
+from jobs.names import JobName, board_jobs
 from settings import Settings
 
 PLAYER = Entity("Player", "player", "player")
@@ -45,9 +47,9 @@ def boards(*ages_seconds: float) -> Boards:
     return Boards(GAME, {"most_wins": rows, "compared": []})
 
 
-def text(found: Status) -> str:
+def text(found: Status, width: int = 200) -> str:
     file = io.StringIO()
-    Console(file=file, width=200).print(status.table(found))
+    Console(file=file, width=width).print(status.table(found, width))
     return file.getvalue()
 
 
@@ -67,6 +69,21 @@ def test_the_limit_is_the_one_that_the_page_has():
     assert status.board_problems(boards(STALE_SECONDS - 5), Settings()) == []
     (problem,) = status.board_problems(boards(STALE_SECONDS + 1), Settings())
     assert problem.startswith(status.TOO_OLD)
+
+
+def test_what_does_not_run_is_told_by_the_sink_of_the_savepoints(tmp_path):
+    settings = Settings(state_folder=str(tmp_path), sink="postgres")
+    assert "no job computes totals" in status._job_problems({}, settings)
+    boards = [JobName("score", job, "kafka") for job in board_jobs(games.load("score"))]
+    for name in boards:
+        savepoints._write(settings, name, savepoints.Note(savepoint="file:///savepoint"))
+    told = status._job_problems({}, settings)
+    assert told == sorted(f"no job computes {name.job}" for name in boards)
+
+
+def test_one_is_no_plural():
+    assert status.counted(1, "restart") == "1 restart"
+    assert status.counted(1_200, "restart") == "1,200 restarts"
 
 
 def test_json_has_the_jobs_by_their_titles():
@@ -105,3 +122,16 @@ def test_text_names_jobs_boards_and_problems():
     assert lines[-1] == "not healthy"
     (job,) = [line for line in lines if line.startswith("job ")]
     assert job.startswith(f"job {JOB.title} RUNNING, checkpoint 3 s ago, lag 12 records")
+
+
+def test_a_jobs_line_breaks_between_its_figures_in_80_columns():
+    name = JobName("score", "most_improved", "postgres")
+    found = Status(
+        "postgres", {"score_generator": "RUNNING"}, {name: Job("RUNNING", 3, 1, 12_345, Lag(67, 0))}
+    )
+    lines = [" ".join(line.split()) for line in text(found, width=80).splitlines()]
+    assert lines[1:4] == [
+        f"job {name.title} RUNNING, checkpoint 3 s ago,",
+        "lag 67 records, 1 restart,",
+        "12,345 repeated events dropped",
+    ]
