@@ -28,6 +28,10 @@ from settings import SettingError, Settings, settings
 
 LOOK_SECONDS = 5
 PREFIX = "leaderboard"
+REJECTED = (
+    "rejected messages; in PostgreSQL since the monitor started, in Kafka all that the topic of "
+    "rejected events ever had, with the reason any"
+)
 HEAP = "Status.JVM.Memory.Heap"
 
 Rejected = dict[str, dict[str, float]]  # by game and reason
@@ -92,26 +96,26 @@ def metrics(
     rows = f"rows of the board, at most {settings.board_size}"
     yield _gauges("board_rows", rows, "board", found.board_rows)
     ages = found.board_age_seconds
-    yield _gauges("board_age_seconds", "age of the board's newest data", "board", ages)
+    yield _gauges("board_age_seconds", "seconds since the board's newest data", "board", ages)
     yield from _jobs(found, settings)
     missing: Counter[str] = Counter()
     for gap in found.gaps:
         missing[gap.job] += gap.records
-    deleted = "records that were deleted before the job had read them"
+    deleted = "records that retention deleted before the job had read them"
     yield _gauges("missing_records", deleted, "flink_job", missing)
     records = _counter("records", "records that the topic ever had", "topic")
     for topic, ends in found.ends.items():
         if ends:
             records.add_metric([topic], sum(ends.values()))
     yield records
-    rejects = _counter("rejected_events", "rejected messages", "game", "reason")
+    rejects = _counter("rejected_events", REJECTED, "game", "reason")
     for game, counts in rejected.items():
         for reason, count in counts.items():
             rejects.add_metric([game, reason], count)
     yield rejects
-    late = "events of this season that came too late for the board"
+    late = "events of the newest season that came too late for the board"
     yield _gauges("late_events", late, "board", found.late_events)
-    of = "heap of the TaskManagers, used and at most"
+    of = "heap of all TaskManagers: what is used, and the limit (max)"
     yield _gauges("taskmanager_heap_bytes", of, "of", heap)
 
 
@@ -119,7 +123,12 @@ def _jobs(found: Status, settings: Settings) -> Iterator[Metric]:
     jobs, name_by_job = found.jobs, computing(found.jobs, settings)
     well = {job for job, name in name_by_job.items() if not jobs[name].problems(settings)}
     healthy = {board.name: board.job in well for game in chosen(settings) for board in game.boards}
-    yield _gauges("job_healthy", "1 when a healthy job computes the board", "board", healthy)
+    yield _gauges(
+        "job_healthy",
+        "1 when a job that runs, checkpoints and keeps up computes the board",
+        "board",
+        healthy,
+    )
 
     def of_each(name: str, help: str, value: Callable[[Job], float | None]) -> Metric:
         values = {each.title: value(job) for each, job in jobs.items()}
@@ -127,23 +136,23 @@ def _jobs(found: Status, settings: Settings) -> Iterator[Metric]:
 
     yield of_each(
         "checkpoint_age_seconds",
-        "age of its last completed checkpoint",
+        "seconds since the job's last completed checkpoint",
         lambda job: job.checkpoint_age_seconds,
     )
-    yield of_each("restarts", "how often Flink restarted it", lambda job: job.restarts)
+    yield of_each("restarts", "how often Flink has restarted the job", lambda job: job.restarts)
     yield of_each(
         "repeated_events",
-        "repeated events that it dropped since it started",
+        "repeated events that the job has dropped since it started",
         lambda job: job.duplicates,
     )
     yield of_each(
         "lag_records",
-        "records that none of its checkpoints holds",
+        "records that are in none of the job's checkpoints",
         lambda job: job.lag.records if job.lag else None,
     )
     yield of_each(
         "overdue_records",
-        "those of them that one should hold by now",
+        "records that should be in a checkpoint of the job by now, and are in none",
         lambda job: job.lag.overdue if job.lag else None,
     )
 

@@ -11,6 +11,12 @@ from prometheus_client.registry import Collector
 from generator.pacing import Pacer
 from generator.writer import Tally
 
+TALLY = {
+    "sent": "records that the injector has sent",
+    "acknowledged": "records that the broker has acknowledged",
+    "failed": "records that the broker has not acknowledged, and that are given up",
+}
+
 
 class Progress(Collector):
     """How far a run is, whenever it is asked for."""
@@ -19,13 +25,15 @@ class Progress(Collector):
         self._tally, self._pacer = tally, pacer
 
     def collect(self) -> Iterator[Metric]:
-        for name in ("sent", "acknowledged", "failed"):
+        for name, help in TALLY.items():
             yield CounterMetricFamily(
-                f"leaderboard_injector_{name}", f"records {name}", getattr(self._tally, name)
+                f"leaderboard_injector_{name}", help, getattr(self._tally, name)
             )
         behind = self._pacer.behind_seconds
         yield GaugeMetricFamily(
-            "leaderboard_injector_behind_seconds", "how overdue the latest record was", behind
+            "leaderboard_injector_behind_seconds",
+            "seconds by which the latest record was overdue",
+            behind,
         )
 
 
