@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
+from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,7 @@ class Settings:
 
     supervisor_port: int = _port(9001, "port of the process supervisor")
     dashboard_port: int = _port(8501, "port of the dashboard")
+    api_port: int = _port(8502, "port of the API's own server")
     monitor_port: int = _port(9108, "port of the metrics of boards, jobs and lag")
     generator_metrics_port: int = _port(
         9109, "port of the metrics of the injector that run_all.sh starts; 0 = none", least=0
@@ -142,7 +144,7 @@ class Settings:
     prometheus_port: int = _port(9090, "port of Prometheus in the compose profile monitoring")
     grafana_port: int = _port(3000, "port of Grafana in that profile")
     dashboard_address: str = _setting(
-        "", "the address on which the dashboard listens; empty = bind_address"
+        "", "the address on which the dashboard and the API listen; empty = bind_address"
     )
     page_without_login: str = _setting(
         "no", "yes = whoever reaches the page from another machine may read it", ("no", "yes")
@@ -175,6 +177,14 @@ class Settings:
         50.0, "events per second of the injector that run_all.sh starts", least=0
     )
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Once: many caches are asked with the settings, several times for each answer of the API.
+        return hash(tuple(getattr(self, each.name) for each in fields(self)))
+
     @property
     def state(self) -> Path:
         """The state folder as an absolute path; a relative one is below the project."""
@@ -192,7 +202,7 @@ class Settings:
 
     @property
     def page_address(self) -> str:
-        """The address on which the dashboard listens."""
+        """The address on which the dashboard and the API listen."""
         return self.dashboard_address or self.bind_address
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,18 @@ from boards.postgres import rows
 from boards.snapshot import Row
 from games.score import ID_LENGTH, NAME_LENGTH
 from settings import Settings
+
+# Many at once: a question each would cost a round trip and a transaction each.
+PLAYERS_QUERY = """
+SELECT player.*
+FROM unnest(%s::text[]) AS wanted(wanted_id)
+CROSS JOIN LATERAL leaderboard.player(wanted_id) AS player
+"""
+NEIGHBOURS_QUERY = """
+SELECT wanted_id, neighbour.*
+FROM unnest(%s::text[]) AS wanted(wanted_id)
+CROSS JOIN LATERAL leaderboard.player_neighbours(wanted_id) AS neighbour
+"""
 
 
 @dataclass(frozen=True)
@@ -80,22 +93,36 @@ def player(user_id: str, settings: Settings) -> Player | None:
 
     Raises BoardsUnavailable.
     """
+    return players([user_id], settings).get(user_id)
 
-    def ask(cursor: Any) -> Player | None:
-        found = _query(cursor, "SELECT * FROM leaderboard.player(%s)", user_id)
-        if not found:
-            return None
-        neighbours = _query(cursor, "SELECT * FROM leaderboard.player_neighbours(%s)", user_id)
-        (row,) = found
-        rank, count = row["rank_number"], row["players"]
-        return Player(
-            **row,
-            percentile=100 * (count - rank + 1) / count if rank else None,
-            team_share=_share(row["points_for_team"], row["team_total"]),
-            neighbours=neighbours,
-        )
 
-    return pool.snapshot(settings, ask) if _is_id(user_id) else None
+def players(user_ids: Iterable[str], settings: Settings) -> dict[str, Player]:
+    """The players of these ids at one moment, by id, but for those whom the newest season lacks.
+
+    Raises BoardsUnavailable.
+    """
+    wanted = {_sendable(each): each for each in user_ids if _is_id(each)}
+
+    def ask(cursor: Any) -> dict[str, Player]:
+        cursor.execute(PLAYERS_QUERY, [list(wanted)])
+        found = rows(cursor)
+        cursor.execute(NEIGHBOURS_QUERY, [[row["user_id"] for row in found]])
+        neighbours: dict[str, list[Row]] = {row["user_id"]: [] for row in found}
+        for row in rows(cursor):
+            neighbours[row.pop("wanted_id")].append(row)
+        return {wanted[row["user_id"]]: _player(row, neighbours[row["user_id"]]) for row in found}
+
+    return pool.snapshot(settings, ask) if wanted else {}
+
+
+def _player(row: Row, neighbours: list[Row]) -> Player:
+    rank, count = row["rank_number"], row["players"]
+    return Player(
+        **row,
+        percentile=100 * (count - rank + 1) / count if rank else None,
+        team_share=_share(row["points_for_team"], row["team_total"]),
+        neighbours=neighbours,
+    )
 
 
 @cached
@@ -136,5 +163,9 @@ def _ask(settings: Settings, query: str, *values: str) -> list[Row]:
 
 
 def _query(cursor: Any, query: str, *values: str) -> list[Row]:
-    cursor.execute(query, [value.encode(errors="replace").decode() for value in values])
+    cursor.execute(query, [_sendable(value) for value in values])
     return rows(cursor)
+
+
+def _sendable(text: str) -> str:
+    return text.encode(errors="replace").decode()

@@ -98,6 +98,7 @@ def describe() -> None:
         f"""
 The leaderboard runs.
   Dashboard       http://{settings.page_address}:{settings.dashboard_port}
+  API             http://{settings.page_address}:{settings.api_port}/api/boards
   Flink's page    http://{settings.flink_rest}
   Kafka           {settings.brokers}, events in topic {topics}
   Metrics         http://{settings.bind_address}:{settings.monitor_port}/metrics

@@ -81,6 +81,7 @@ def _services(settings: Settings) -> Iterator[Service]:
         yield _taskmanager(settings)
     yield from _injectors(settings)
     yield _dashboard(settings)
+    yield _api(settings)
     yield _monitor(settings)
 
 
@@ -194,6 +195,15 @@ def _dashboard(settings: Settings) -> Service:
         [sys.executable, "-m", "dashboard"],
         {"dashboard_port": settings.dashboard_port},
         _answers(f"http://{settings.page_address}:{settings.dashboard_port}/_stcore/health"),
+    )
+
+
+def _api(settings: Settings) -> Service:
+    return Service(
+        "api",
+        [sys.executable, "-m", "dashboard.api"],
+        {"api_port": settings.api_port},
+        _answers(f"http://{settings.page_address}:{settings.api_port}/healthz"),
     )
 
 

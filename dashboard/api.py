@@ -1,6 +1,10 @@
-"""The boards and lookups as JSON beside the page, for programs; read only.
+"""The boards and lookups as JSON, for programs, read only: python -m dashboard.api.
 
-docs/api.md shows what it answers.
+docs/api.md shows what it answers. A process of its own serves it to many programs; the page's
+server answers the same.
+
+One thread answers all questions from memory, and waits for none. What has to be read first is
+read in other threads: boards once a second for all, players in batches.
 """
 
 from __future__ import annotations
@@ -8,17 +12,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+import sys
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+import uvicorn
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 import games
 from boards import lookups, sinks
@@ -26,16 +32,22 @@ from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards
 from clients.errors import BoardsUnavailable, SetupError
 from dashboard import health, refresh
+from dashboard.batches import Batches
+from dashboard.headers import HEADERS
 from dashboard.refresh import Refreshed
 from games import score
 from games.board import Game
-from settings import Settings
+from settings import SettingError, Settings, settings
 
 MAX_AGE_SECONDS = 1  # as often as the boards are read
 READ_SECONDS = 10  # boards that were read longer ago are of a refresh that hangs
 PLACES, LAST_OFFSET = 10, 10_000
+# For so long a thread may keep Python to itself while the others wait: by default 5 ms, in which
+# ten questions arrive. Each has to get in several times to be answered.
+SWITCH_SECONDS = 0.0005
 
 JSON = "application/json"
+METHODS = ("GET", "HEAD")
 
 
 class Problem(Exception):
@@ -46,34 +58,41 @@ class Problem(Exception):
         self.status, self.headers = status, headers
 
 
-def routes(settings: Settings) -> list[Route | Mount]:
-    """What the page's server answers besides the page.
+Question = Callable[[Request, Settings], Awaitable[Response]]
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
+
+
+def routes(settings: Settings) -> list[Route]:
+    """What is answered.
 
     Raises SetupError when the token's file cannot be read.
     """
     token = _token(settings)
     questions = _questions(settings)
-    under = [
-        Route(path, _answering(ask, settings, token, asks_who=True))
+    asked = [
+        Route(path, Endpoint(ask, settings, token, asks_who=True))
         for path, ask in questions.items()
     ]
-    nothing = Route("/{rest:path}", _nothing(questions))
-    errors: dict[Any, Callable] = {HTTPException: _refused}
     return [
-        Mount("/api", Starlette(routes=[*under, nothing], exception_handlers=errors)),
-        Route("/healthz", _answering(lambda *_: {"status": "alive"}, settings, token)),
-        Route("/readyz", _answering(ready, settings, token)),
+        *asked,
+        Route("/api/{rest:path}", Endpoint(_nothing(questions), settings, token)),
+        Route("/healthz", Endpoint(alive, settings, token)),
+        Route("/readyz", Endpoint(ready, settings, token)),
     ]
 
 
-def _questions(settings: Settings) -> dict[str, Callable]:
-    """What is answered below /api, by path; players and teams are those of the score game."""
-    questions: dict[str, Callable] = {"/boards": all_boards, "/boards/{board}": one_board}
+def _questions(settings: Settings) -> dict[str, Question]:
+    """What is answered, by path; players and teams are those of the score game."""
+    questions: dict[str, Question] = {
+        "/api/boards": all_boards,
+        "/api/boards/{board}": one_board,
+    }
     if score.GAME in games.chosen(settings):
         questions |= {
-            "/players": find_players,
-            "/players/{id:path}": one_player,
-            "/teams/{id:path}": one_team,
+            "/api/players": find_players,
+            "/api/players/{id:path}": _one_player(settings),
+            "/api/teams/{id:path}": one_team,
         }
     return questions
 
@@ -94,21 +113,36 @@ def _token(settings: Settings) -> bytes | None:
     return b"" if settings.oidc_metadata_url else None
 
 
-def _answering(
-    ask: Callable, settings: Settings, token: bytes | None, asks_who: bool = False
-) -> Callable:
-    # Not async, so that Starlette calls it in a thread: it may wait.
-    def endpoint(request: Request) -> Response:
-        try:
-            if asks_who:
-                _check_token(request, token)
-            return _json(ask(request, settings), request=request)
-        except Problem as problem:
-            return _json({"error": str(problem)}, problem.status, headers=problem.headers)
-        except BoardsUnavailable as error:
-            return _json({"error": str(error)}, 503, headers={"Retry-After": "5"})
+class Endpoint:
+    """Answers a question, or says why not; itself an application, so Starlette adds nothing."""
 
-    return endpoint
+    def __init__(
+        self, ask: Question, settings: Settings, token: bytes | None, asks_who: bool = False
+    ) -> None:
+        self._ask, self._settings = ask, settings
+        self._token, self._asks_who = token, asks_who
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        response = await self._answer(request)
+        known = request.headers.get("if-none-match")
+        etag = response.headers.get("etag")
+        if known and etag and etag in known:
+            response = Response(status_code=304, headers=HEADERS | _caching(etag))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            if request.method not in METHODS:
+                why = f"{request.method} is not for reading; ask with GET."
+                raise Problem(405, why, Allow=", ".join(METHODS))
+            if self._asks_who:
+                _check_token(request, self._token)
+            return await self._ask(request, self._settings)
+        except Problem as problem:
+            return _error(str(problem), problem.status, problem.headers)
+        except BoardsUnavailable as error:
+            return _error(str(error), 503, {"Retry-After": "5"})
 
 
 def _check_token(request: Request, token: bytes | None) -> None:
@@ -120,18 +154,25 @@ def _check_token(request: Request, token: bytes | None) -> None:
         raise Problem(401, why, **{"WWW-Authenticate": "Bearer"})
 
 
-def _json(
-    found: Any, status: int = 200, request: Request | None = None, headers: dict | None = None
-) -> Response:
-    body = json.dumps(found, default=_text, ensure_ascii=False, allow_nan=False)
-    content = body.encode(errors="replace")
+def _answer(found: Any) -> Response:
+    """An answer, which may be sent more than once."""
+    content = _json(found)
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    caching = {"ETag": etag, "Cache-Control": f"private, max-age={MAX_AGE_SECONDS}"}
-    if request is None:
-        return Response(content, status, {"Cache-Control": "no-store"} | (headers or {}), JSON)
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=caching)
-    return Response(content, status, caching, JSON)
+    return Response(content, headers=HEADERS | _caching(etag), media_type=JSON)
+
+
+def _caching(etag: str) -> dict[str, str]:
+    return {"ETag": etag, "Cache-Control": f"private, max-age={MAX_AGE_SECONDS}"}
+
+
+def _error(why: str, status: int, headers: Mapping[str, str]) -> Response:
+    own = HEADERS | {"Cache-Control": "no-store"} | dict(headers)
+    return Response(_json({"error": why}), status, own, JSON)
+
+
+def _json(found: Any) -> bytes:
+    body = json.dumps(found, default=_text, ensure_ascii=False, allow_nan=False)
+    return body.encode(errors="replace")
 
 
 def _text(value: Any) -> str:
@@ -141,27 +182,28 @@ def _text(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is nothing that JSON knows")
 
 
-def _refused(request: Request, error: HTTPException) -> Response:
-    why = str(error.detail)
-    if error.status_code == 405:
-        why = f"{request.method} is not for reading; ask with GET."
-    return _json({"error": why}, error.status_code, headers=dict(error.headers or {}))
-
-
-def _nothing(questions: dict[str, Callable]) -> Callable:
-    *others, last = (f"/api{path.replace(':path', '')}" for path in questions)
+def _nothing(questions: Iterable[str]) -> Question:
+    *others, last = (path.replace(":path", "") for path in questions)
     why = f"No such address; there are {', '.join(others)} and {last}."
-    return lambda request: _json({"error": why}, 404)
+
+    async def nothing(request: Request, settings: Settings) -> Response:
+        raise Problem(404, why)
+
+    return nothing
 
 
 # What is asked
 
 
-def all_boards(request: Request, settings: Settings) -> dict[str, Any]:
+async def all_boards(request: Request, settings: Settings) -> Response:
     """Which boards a game has, how many rows each has and how new they are."""
     _only(request, "game", "sink")
-    game, sink = _game(request, settings), _sink(request, settings)
-    _, boards = _read(game, sink, settings)
+    game, sink = _game(request, settings), await _sink(request, settings)
+    latest, boards = await _read(game, sink, settings)
+    return _kept(latest, "boards", lambda: _listed(game, sink, boards))
+
+
+def _listed(game: Game, sink: Sink, boards: Boards) -> dict[str, Any]:
     listed = [
         {"board": board.name, "rows": len(boards.rows[board.name]), "newest": boards.newest(board)}
         for board in game.boards
@@ -169,7 +211,7 @@ def all_boards(request: Request, settings: Settings) -> dict[str, Any]:
     return {"game": game.name} | _about(sink, boards) | {"boards": listed}
 
 
-def one_board(request: Request, settings: Settings) -> dict[str, Any]:
+async def one_board(request: Request, settings: Settings) -> Response:
     """A board's rows in rank order, a page of them."""
     name = request.path_params["board"]
     found = games.board(name, settings)
@@ -180,48 +222,78 @@ def one_board(request: Request, settings: Settings) -> dict[str, Any]:
     _only(request, "sink", "limit", "offset")
     limit = _number(request, "limit", min(PLACES, settings.board_size), 1, settings.board_size)
     offset = _number(request, "offset", 0, 0, LAST_OFFSET)
-    sink = _sink(request, settings)
-    latest, boards = _read(game, sink, settings)
-    rows = boards.rows[name]
-    page = [
-        row | {"movement": latest.movement(board, row[board.found_by])}
-        for row in rows[offset : offset + limit]
-    ]
-    following = offset + limit if offset + limit < len(rows) else None
-    about = {"board": name, "total": len(rows), "limit": limit, "offset": offset}
-    return _about(sink, boards) | about | {"next_offset": following, "rows": page}
+    sink = await _sink(request, settings)
+    latest, boards = await _read(game, sink, settings)
+
+    def page() -> dict[str, Any]:
+        rows = boards.rows[name]
+        placed = [
+            row | {"movement": latest.movement(board, row[board.found_by])}
+            for row in rows[offset : offset + limit]
+        ]
+        following = offset + limit if offset + limit < len(rows) else None
+        about = {"board": name, "total": len(rows), "limit": limit, "offset": offset}
+        return _about(sink, boards) | about | {"next_offset": following, "rows": placed}
+
+    return _kept(latest, (name, limit, offset), page)
 
 
-def find_players(request: Request, settings: Settings) -> dict[str, Any]:
+def _kept(latest: Refreshed, question: Hashable, find: Callable[[], dict[str, Any]]) -> Response:
+    """An answer, encoded once for as long as the boards are the same."""
+    if question not in latest.encoded:
+        latest.encoded[question] = _answer(find())
+    return latest.encoded[question]
+
+
+async def find_players(request: Request, settings: Settings) -> Response:
     """Players by a part of their id or name, the best twenty."""
     _only(request, "name")
     name, longest = request.query_params.get("name", "").strip(), score.NAME_LENGTH
     if not name or len(name) > longest or "\0" in name:
         raise Problem(400, f"name must be 1 to {longest} characters of a player's id or name.")
-    _need_totals(settings)
-    return {"players": lookups.find(name, settings)}
+    await _need_totals(settings)
+    return _answer({"players": await run_in_threadpool(lookups.find, name, settings)})
 
 
-def one_player(request: Request, settings: Settings) -> dict[str, Any]:
-    """A player with rank, percentile, team, ban and neighbours."""
-    return _one(request, settings, "player", lookups.player)
+def _one_player(settings: Settings) -> Question:
+    def look_up(ids: list[str]) -> dict[str, Response]:
+        found = lookups.players(ids, settings)
+        return {user_id: _answer(vars(each)) for user_id, each in found.items()}
+
+    batches = Batches(look_up)
+
+    async def one_player(request: Request, settings: Settings) -> Response:
+        """A player with rank, percentile, team, ban and neighbours."""
+        return await _one(request, settings, "player", batches.ask)
+
+    return one_player
 
 
-def one_team(request: Request, settings: Settings) -> dict[str, Any]:
+async def one_team(request: Request, settings: Settings) -> Response:
     """A team with rank, ban, MVP and members."""
-    return _one(request, settings, "team", lookups.team)
+
+    async def find(team_id: str) -> Response | None:
+        found = await run_in_threadpool(lookups.team, team_id, settings)
+        return _answer(vars(found)) if found else None
+
+    return await _one(request, settings, "team", find)
 
 
-def ready(request: Request, settings: Settings) -> dict[str, Any]:
+async def alive(request: Request, settings: Settings) -> Response:
+    """That the process answers."""
+    return _answer({"status": "alive"})
+
+
+async def ready(request: Request, settings: Settings) -> Response:
     """That the boards of all games can be read and are fresh."""
-    sink = health.sink_in_use(settings)
-    times = [_fresh(game, sink, settings) for game in games.chosen(settings)]
-    return {"status": "ready", "sink": sink.name, "as_of": min(times)}
+    sink = await _sink_in_use(settings)
+    chosen = games.chosen(settings)
+    times = [_fresh(await _latest(game, sink, settings), sink, settings) for game in chosen]
+    return _answer({"status": "ready", "sink": sink.name, "as_of": min(times)})
 
 
-def _fresh(game: Game, sink: Sink, settings: Settings) -> datetime:
+def _fresh(latest: Refreshed, sink: Sink, settings: Settings) -> datetime:
     """The time of a game's newest score. Raises Problem when it is old, or cannot be known."""
-    latest = refresh.refreshed(game, sink, settings)
     if latest.trouble or latest.boards is None or latest.read_at is None:
         # Who may not read the boards learns no addresses from the reason.
         hidden = f"The boards in {sink.name} cannot be read."
@@ -239,19 +311,24 @@ def _fresh(game: Game, sink: Sink, settings: Settings) -> datetime:
     return as_of
 
 
-def _one(request: Request, settings: Settings, kind: str, find: Callable) -> dict[str, Any]:
+async def _one(
+    request: Request,
+    settings: Settings,
+    kind: str,
+    find: Callable[[str], Awaitable[Response | None]],
+) -> Response:
     _only(request)
     wanted = request.path_params["id"]
-    _need_totals(settings)
-    found = find(wanted, settings)
+    await _need_totals(settings)
+    found = await find(wanted)
     if found is None:
         shortened = wanted[: score.ID_LENGTH]
         raise Problem(404, f"No {kind} has the id {shortened!r} in the newest season.")
-    return asdict(found)
+    return found
 
 
-def _need_totals(settings: Settings) -> None:
-    sink = health.sink_in_use(settings)
+async def _need_totals(settings: Settings) -> None:
+    sink = await _sink_in_use(settings)
     if not sink.can_look_up:
         able = " and ".join(each.title for each in sinks.sinks(settings) if each.can_look_up)
         why = f"Everybody's totals are in {able} only, and the jobs write to {sink.title}."
@@ -269,17 +346,37 @@ def _game(request: Request, settings: Settings) -> Game:
     return by_name[name]
 
 
-def _sink(request: Request, settings: Settings) -> Sink:
+async def _sink(request: Request, settings: Settings) -> Sink:
     name = request.query_params.get("sink")
     if not name:
-        return health.sink_in_use(settings)
+        return await _sink_in_use(settings)
     if name not in sinks.NAMES:
         raise Problem(400, f"sink must be one of {', '.join(sinks.NAMES)}.")
     return sinks.sink(name, settings)
 
 
-def _read(game: Game, sink: Sink, settings: Settings) -> tuple[Refreshed, Boards]:
-    latest = refresh.refreshed(game, sink, settings)
+async def _sink_in_use(settings: Settings) -> Sink:
+    return await _at_once(health.is_sink_known, health.sink_in_use, settings)
+
+
+async def _latest(game: Game, sink: Sink, settings: Settings) -> Refreshed:
+    return await _at_once(refresh.is_read, refresh.refreshed, game, sink, settings)
+
+
+async def _at_once(
+    is_known: Callable[Arguments, bool],
+    ask: Callable[Arguments, Found],
+    *about: Arguments.args,
+    **named: Arguments.kwargs,
+) -> Found:
+    """What is known; a thread waits for what is not yet."""
+    if is_known(*about, **named):
+        return ask(*about, **named)
+    return await run_in_threadpool(ask, *about, **named)
+
+
+async def _read(game: Game, sink: Sink, settings: Settings) -> tuple[Refreshed, Boards]:
+    latest = await _latest(game, sink, settings)
     if latest.boards is None or latest.trouble:
         raise Problem(503, str(latest.trouble), **{"Retry-After": "5"})
     return latest, latest.boards
@@ -301,3 +398,33 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
         raise Problem(400, f"{name} must be a whole number from {least} to {most}.")
     return int(text)
+
+
+def main() -> None:
+    """Serve until a signal ends it.
+
+    Raises SystemExit with a message when the settings are wrong, or when others could ask
+    unasked.
+    """
+    try:
+        settings.check_login()
+        elsewhere = Endpoint(_nothing(_questions(settings)), settings, None)
+        app = Starlette(routes=[*routes(settings), Route("/{rest:path}", elsewhere)])
+    except (SetupError, SettingError) as error:
+        sys.exit(f"api: {error}")
+    sys.setswitchinterval(SWITCH_SECONDS)
+    uvicorn.run(
+        app,
+        host=settings.page_address,
+        port=settings.api_port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -48,6 +48,11 @@ class Watch(Background, Generic[T]):
             self._changed.wait_for(lambda: self._has_asked, wait_seconds)
             return self._latest
 
+    @property
+    def has_asked(self) -> bool:
+        """Whether there is an answer, so that nobody would wait for it."""
+        return self._has_asked
+
     def _forget(self) -> None:
         self._latest: T | None = None
         self._has_asked = False
@@ -188,3 +193,8 @@ def sink_in_use(settings: Settings) -> Sink:
     """The sink that the jobs write to, as last known; while it never was, that of the settings."""
     name = _watch_sink(settings).latest(wait_seconds=2) or settings.sink
     return sinks.sink(name, settings)
+
+
+def is_sink_known(settings: Settings) -> bool:
+    """Whether sink_in_use() would answer at once."""
+    return _watch_sink(settings).has_asked

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 from boards.background import Background
 from boards.kafka import FOLD_SECONDS
@@ -70,7 +70,9 @@ class Refreshed:
     now: Sample | None = None
     samples: tuple[Sample, ...] = ()  # every 5 s for 10 minutes, the oldest first
     ranks: tuple[tuple[datetime, Ranks], ...] = ()  # every 10 s for an hour
-    drawn: dict[Hashable, str] = field(default_factory=dict, compare=False)  # a page's HTML of it
+    # What is made of it once for all who see it: a page's HTML, and the API's answers.
+    drawn: dict[Hashable, str] = field(default_factory=dict, compare=False)
+    encoded: dict[Hashable, Any] = field(default_factory=dict, compare=False)
 
     def movement(self, board: Board, found_by: str) -> int | Literal["new"] | None:
         """Ranks that somebody has gone up (below 0: down) in the last minute, or "new".
@@ -110,11 +112,20 @@ def refreshed(game: Game, sink: Sink, settings: Settings) -> Refreshed:
 
     The first viewer waits until they are read; all others are answered from memory.
     """
+    return _refresh(game, sink, settings).latest()
+
+
+def is_read(game: Game, sink: Sink, settings: Settings) -> bool:
+    """Whether they are in memory, so that nobody would wait."""
+    return _refresh(game, sink, settings).has_read
+
+
+def _refresh(game: Game, sink: Sink, settings: Settings) -> Refresh:
     key = game.name, sink.name, settings
     with _starting:
         if key not in _refreshes:
             _refreshes[key] = Refresh(game, sink, settings)
-    return _refreshes[key].latest()
+        return _refreshes[key]
 
 
 @dataclass
@@ -155,6 +166,10 @@ class Refresh(Background):
             self._changed.wait_for(lambda: self._latest, FIRST_SECONDS)
             first = Refreshed(trouble="The boards are being read for the first time.")
             return self._latest or first
+
+    @property
+    def has_read(self) -> bool:
+        return self._latest is not None
 
     def _forget(self) -> None:
         self._latest: Refreshed | None = None

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts the whole leaderboard on this machine: services, jobs, injectors, dashboard.
+# Starts the whole leaderboard on this machine: services, jobs, injectors, dashboard, API.
 set -euo pipefail
 source "$(dirname "$0")/_environment.sh"
 
@@ -70,7 +70,7 @@ say "Starting PostgreSQL, ZooKeeper, Kafka and Flink"
 python -m compose start postgres zookeeper kafka jobmanager taskmanager
 python -m compose create
 
-say "Starting the injectors, the dashboard and the monitor"
+say "Starting the injectors, the dashboard, the API and the monitor"
 python -m compose start
 
 say "Submitting the jobs"

@@ -147,10 +147,13 @@ def free_ports(count: int) -> list[int]:
 def page_server(
     module: str, *arguments: str, environment: dict[str, str], project: Path = PROJECT
 ) -> Iterator[str]:
-    """The address of a Python module that serves the page."""
+    """The address of a Python module that serves the page, or the API."""
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
-    own = {f"{PREFIX}DASHBOARD_PORT": str(port), f"{PREFIX}OIDC_PAGE_URL": address}
+    own = {
+        f"{PREFIX}{'API' if module.endswith('.api') else 'DASHBOARD'}_PORT": str(port),
+        f"{PREFIX}OIDC_PAGE_URL": address,
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments], env=environment | own, cwd=project
     )

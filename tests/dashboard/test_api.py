@@ -29,8 +29,9 @@ NAMES = [name for name in hostile.LIMITS["user_name"] if "\0" not in name and le
 
 @contextmanager
 def served(stack: Stack, **changed: object) -> Iterator[str]:
-    """The address of the server over these stores, under these changed settings."""
-    with page_server("dashboard", environment=stack.changed(**changed).environment) as address:
+    """The address of the API's server over these stores, under these changed settings."""
+    environment = stack.changed(**changed).environment
+    with page_server("dashboard.api", environment=environment) as address:
         yield address
 
 
@@ -174,10 +175,16 @@ def test_what_has_not_changed_is_not_sent_again(address):
     assert asked(url, **{"If-None-Match": '"another"'}) == first.json()
 
 
-def test_the_page_is_still_there(address):
-    answer = requests.get(address, timeout=20)
-    assert answer.status_code == 200
-    assert "<title>" in answer.text
+def test_the_page_answers_the_same_and_is_still_there(address, stores):
+    with page_server("dashboard", environment=stores.environment) as page:
+        answer = requests.get(page, timeout=20)
+        assert answer.status_code == 200
+        assert "<title>" in answer.text
+        for path in ("boards", "boards/top_players?limit=100", "players/nobody", "golfers"):
+            ours, same = (
+                requests.get(f"{server}/api/{path}", timeout=20) for server in (address, page)
+            )
+            assert (ours.status_code, ours.json()) == (same.status_code, same.json())
 
 
 def test_it_is_ready_while_the_boards_are_fresh(address, stores):
@@ -253,3 +260,24 @@ def test_answers_are_json_whatever_a_name_is(address):
     answer = requests.get(f"{address}/api/boards/top_players?limit=100", timeout=20)
     assert {row["user_name"] for row in json.loads(answer.content)["rows"]} <= set(NAMES)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_ban_shows_on_the_board_and_of_the_player(stores):
+    fill(stores)
+    with served(stores) as address:
+        board, player = f"{address}/api/boards/top_players", f"{address}/api/players/u%2F0%20%C3%BC"
+        assert asked(board)["rows"][0]["user_id"] == asked(player)["user_id"] == "u/0 ü"
+        owner = postgres.connect(postgres.owner_dsn(stores.settings))
+        with closing(owner) as db, db.cursor() as cursor:
+            ban(cursor, "player", "u/0 ü")
+
+        def check() -> None:
+            assert asked(board)["rows"][0]["user_id"] == "u/1 ü"
+            assert asked(player)["ban_reason"] == "plays with a bot"
+
+        eventually(check)
+
+
+def test_what_is_no_address_is_said_as_json(address):
+    for path in ("/", "/api", "/api/", "/page"):
+        assert "No such address" in asked(address + path, 404)["error"]

@@ -245,7 +245,7 @@ def test_every_answer_has_the_headers(address):
 
 
 def test_the_policy_names_no_other_site():
-    from dashboard.__main__ import CONTENT
+    from dashboard.headers import CONTENT
 
     words = {word for value in CONTENT.values() for word in value.split()}
     assert {word for word in words if not word.startswith("'")} == {"data:", "blob:"}

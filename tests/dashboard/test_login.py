@@ -167,7 +167,7 @@ def test_half_a_login_is_refused_by_what_is_missing():
         Settings(oidc_metadata_url="https://example.org").check_login()
 
 
-@pytest.mark.parametrize("words", [("dashboard",), ("compose", "check")])
+@pytest.mark.parametrize("words", [("dashboard",), ("dashboard.api",), ("compose", "check")])
 def test_nothing_starts_for_everybody_unasked(words, tmp_path: Path):
     changed = {
         "LEADERBOARD_DASHBOARD_ADDRESS": "0.0.0.0",

@@ -134,6 +134,16 @@ def test_ranks_and_neighbours_are_those_of_everybody_counted(stores, db, most):
         assert one.ban_reason == "plays with a bot" and one.banned_at.tzinfo
 
 
+def test_many_players_are_found_at_once_as_each_alone(stores, db):
+    write(db, *((f"U{number}", number // 2) for number in range(20)))
+    ban(db, "player", "U7")
+    wanted = [*(f"U{number}" for number in range(20)), "nobody", "", "a\0b", "x" * 200]
+    alone = {each: lookups.player(each, stores.settings) for each in wanted}
+    found = lookups.players(wanted, stores.settings)
+    assert found == {each: player for each, player in alone.items() if player}
+    assert len(found) == 20
+
+
 def test_a_player_has_a_share_of_the_team(stores, db):
     write(db, ("a", 30), ("b", 10))
     write_team(db, "T", 40)

@@ -52,10 +52,10 @@ VERTEX = (
 @pytest.fixture(scope="module")
 def running(stack: Stack) -> Iterator[Settings]:
     """All services but the injector, and a job that writes every table to PostgreSQL."""
-    stack.run("compose", "start", "dashboard", "monitor")
+    stack.run("compose", "start", "dashboard", "api", "monitor")
     with bounded.running(stack, [bounded.Message(0, HOUR_OLD, b"{}")]):
         yield stack.settings
-    for name in ("dashboard", "monitor"):
+    for name in ("dashboard", "api", "monitor"):
         services.rpc(stack.settings).stopProcess(name)
 
 

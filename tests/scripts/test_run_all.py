@@ -145,15 +145,16 @@ def test_prometheus_is_told_how_everything_is(environment):
 def test_what_is_not_the_pipeline_comes_back_too_when_it_dies(environment):
     own = read(environment)
     rpc = services.rpc(own)
-    names = ("score_generator", "dashboard", "monitor")
+    names = ("score_generator", "dashboard", "api", "monitor")
     died = {name: rpc.getProcessInfo(name)["pid"] for name in names}
     for pid in died.values():
         psutil.Process(pid).kill()
 
     def check() -> None:
         assert all(rpc.getProcessInfo(name)["pid"] not in (0, pid) for name, pid in died.items())
-        page = f"http://{own.page_address}:{own.dashboard_port}"
-        assert requests.get(f"{page}/readyz", timeout=10).ok
+        for port in (own.dashboard_port, own.api_port):
+            address = f"http://{own.page_address}:{port}"
+            assert requests.get(f"{address}/readyz", timeout=10).ok
         injector = scraped(environment, "GENERATOR_METRICS_PORT")
         assert injector["leaderboard_injector_acknowledged_total", ""] > 0
         assert scraped(environment, "MONITOR_PORT")["leaderboard_healthy", ""] == 1

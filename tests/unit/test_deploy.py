@@ -223,22 +223,26 @@ def test_a_pod_has_the_settings_and_no_variable_that_passes_for_one(name):
     assert pod["containers"][0]["envFrom"] == [{"configMapRef": {"name": "settings"}}]
 
 
-def test_nothing_but_the_page_is_open_to_everybody():
+def test_nothing_but_the_page_and_the_api_is_open_to_everybody():
     policies = [each["spec"] for each in OBJECTS if each["kind"] == "NetworkPolicy"]
     among_us = {"ingress": [{"from": [{"podSelector": {}}]}]}
     assert {"podSelector": {}, "policyTypes": ["Ingress"]} | among_us in policies
-    (everybody,) = [
-        spec for spec in policies if any("from" not in rule for rule in spec["ingress"])
-    ]
-    (port,) = pods()["Deployment page"]["containers"][0]["ports"]
-    assert everybody["podSelector"]["matchLabels"] == NAMED["Service page"]["spec"]["selector"]
-    assert everybody["ingress"] == [{"ports": [{"port": port["containerPort"]}]}]
+    opened = [spec for spec in policies if any("from" not in rule for rule in spec["ingress"])]
+    for everybody, name in zip(opened, ("page", "api"), strict=True):
+        (port,) = pods()[f"Deployment {name}"]["containers"][0]["ports"]
+        selector = NAMED[f"Service {name}"]["spec"]["selector"]
+        assert everybody["podSelector"]["matchLabels"] == selector
+        assert everybody["ingress"] == [{"ports": [{"port": port["containerPort"]}]}]
 
 
-def test_the_page_is_started_as_with_docker():
-    command = ["python", "-m", "dashboard"]
-    assert pods()["Deployment page"]["containers"][0]["command"][-3:] == command
-    assert SERVICES["dashboard"]["command"].split()[-3:] == command
+@pytest.mark.parametrize(
+    ("deployment", "service", "module"),
+    [("page", "dashboard", "dashboard"), ("api", "api", "dashboard.api")],
+)
+def test_page_and_api_are_started_as_with_docker(deployment, service, module):
+    command = ["python", "-m", module]
+    assert pods()[f"Deployment {deployment}"]["containers"][0]["command"][-3:] == command
+    assert SERVICES[service]["command"].split()[-3:] == command
 
 
 def test_every_image_is_the_one_that_is_named_once():
