@@ -6,8 +6,9 @@ import argparse
 import shlex
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -25,8 +26,11 @@ from settings import SettingError, settings
 if TYPE_CHECKING:
     from pyflink.table import CompiledPlan, TableEnvironment
 
+T = TypeVar("T")
+
 CANCEL_SECONDS = 60
 SCRIPTS = ("suspend", "resume", "rebuild")  # scripts/<name>.sh calls this module with --<name>
+AT_ONCE = 4  # jobs; more have no use on few cores
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -176,10 +180,13 @@ def _suspend(options: argparse.Namespace) -> None:
     wanted = _doing(options, jobs)
     if not wanted:
         raise JobError("no job runs that could be suspended")
-    for name in sorted(wanted):
+
+    def suspend(name: JobName) -> None:
         _say(f"{name}: takes a savepoint")
         savepoints.suspend(settings, name, jobs[name])
         _say(f"{name}: suspended")
+
+    _beside_each_other(suspend, sorted(wanted))
 
 
 def _say(step: str) -> None:
@@ -205,7 +212,9 @@ def _submit(options: argparse.Namespace) -> None:
     _clear(plans.keys() - going_on.keys())
     if plans:
         _say("Starting the jobs")
-    for name, (own, plan) in plans.items():
+
+    def start(name: JobName) -> None:
+        own, plan = plans[name]
         if name in going_on:
             environment.execute(own, plan, name.title, going_on[name])
             savepoints.await_start(settings, name)
@@ -214,6 +223,8 @@ def _submit(options: argparse.Namespace) -> None:
             savepoints.remember(settings, name, plan)
             environment.execute(own, plan, name.title)
             _say(f"{name}: submitted")
+
+    _beside_each_other(start, plans)
 
 
 def _plans(
@@ -234,7 +245,7 @@ def _plans(
         for job, name in computing([*jobs, *going_on], settings).items()
         if name not in ending
     }
-    plans = {}
+    to_compile = {}
     for name, tables in planned(wanted, options.sink, settings, staying.values()).items():
         clash = {staying[job] for job in computing([name], settings) if job in staying}
         if clash - {name}:
@@ -243,11 +254,20 @@ def _plans(
         if clash & jobs.keys():
             _say(f"{name}: runs already, not submitted again")
             continue
-        _say(f"{name}: its plan is being compiled")
-        plans[name] = _compiled(name, tables)
-        if name in going_on:
-            savepoints.check(settings, name, plans[name][1])
+        to_compile[name] = tables
+    if to_compile:
+        _say(f"Compiling the plans of {', '.join(map(str, to_compile))}")
+    compiled = _beside_each_other(lambda name: _compiled(name, to_compile[name]), to_compile)
+    plans = dict(zip(to_compile, compiled, strict=True))
+    for name in plans.keys() & going_on.keys():
+        savepoints.check(settings, name, plans[name][1])
     return plans
+
+
+def _beside_each_other(work: Callable[[JobName], T], names: Iterable[JobName]) -> list[T]:
+    """What comes of work on each job. Raises the first error, when all have ended."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(work, names))
 
 
 def _compiled(name: JobName, tables: list[Table]) -> tuple[TableEnvironment, CompiledPlan]:

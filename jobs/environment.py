@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pyflink.table import CompiledPlan, TableEnvironment
 
 CHECKPOINT_SECONDS = 120  # after which one is given up
+# Compiling some plans takes seconds. Java's second compiler would cost more than it saves.
+CLIENT_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def table_environment(settings: Settings, is_application: bool = False) -> TableEnvironment:
@@ -30,6 +32,7 @@ def table_environment(settings: Settings, is_application: bool = False) -> Table
     os.environ.update({"_python_worker_execution_mode": "process"})
     if not is_application:
         os.environ.update(flink.environment(settings))
+        os.environ.setdefault("JVM_ARGS", CLIENT_JAVA_OPTIONS)
     from pyflink.common import Configuration
     from pyflink.table import EnvironmentSettings, TableEnvironment
 
