@@ -1,4 +1,4 @@
-"""The verbs that the scripts are made of: python -m compose <verb>."""
+"""The verbs that the scripts are made of: python -m compose <verb> [then <verb> …]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import psycopg2
 from kafka.errors import KafkaError
@@ -38,12 +38,22 @@ def fetch(*libraries: str) -> None:
     flink.link_own_jars(settings)
 
 
+def launch(*names: str) -> None:
+    """start these services, or all, and await none"""
+    if not services.is_up(settings):
+        services.start_supervisor(settings)
+    services.launch(settings, _or_all(names))
+
+
 def start(*names: str) -> None:
     """start these services, or all, and await each"""
     if not services.is_up(settings):
         services.start_supervisor(settings)
-    wanted = list(names) or [service.name for service in services.services(settings)]
-    services.start(settings, wanted)
+    services.start(settings, _or_all(names))
+
+
+def _or_all(names: Sequence[str]) -> list[str]:
+    return list(names) or [service.name for service in services.services(settings)]
 
 
 def create() -> None:
@@ -171,6 +181,7 @@ def _answer(question: str) -> str:
 VERBS: dict[str, Callable[..., int | None]] = {
     "check": check,
     "fetch": fetch,
+    "launch": launch,
     "start": start,
     "create": create,
     "running": running,
@@ -200,29 +211,47 @@ def _sentence(error: Exception) -> str:
 
 
 def main() -> int:
-    """0 when the verb did its work, 1 with a message when it could not, 2 for a wrong setting."""
+    """0 when all verbs did their work, 1 with a message when one could not, 2 for a wrong setting.
+
+    One that could not ends them.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m compose",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="\n".join(f"  {name:9} {verb.__doc__}" for name, verb in VERBS.items()),
     )
     parser.add_argument("verb", choices=VERBS)
-    options, rest = parser.parse_known_args()
-    unknown = [word for word in rest if word not in OPTIONS.get(options.verb, rest)]
-    if unknown:
-        script = f"scripts/{options.verb}.sh"
-        print(f"{script} knows no {' '.join(unknown)}; see {script} --help", file=sys.stderr)
-        return 2
-    try:
-        return VERBS[options.verb](*rest) or 0
-    except SettingError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except READABLE as error:
-        print(_sentence(error), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    # Several in one process: each process takes its time to import what it needs.
+    for step in _split(sys.argv[1:], "then"):
+        options, rest = parser.parse_known_args(step)
+        unknown = [word for word in rest if word not in OPTIONS.get(options.verb, rest)]
+        if unknown:
+            script = f"scripts/{options.verb}.sh"
+            print(f"{script} knows no {' '.join(unknown)}; see {script} --help", file=sys.stderr)
+            return 2
+        try:
+            ended = VERBS[options.verb](*rest) or 0
+        except SettingError as error:
+            print(error, file=sys.stderr)
+            return 2
+        except READABLE as error:
+            print(_sentence(error), file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 130
+        if ended:
+            return ended
+    return 0
+
+
+def _split(words: Iterable[str], separator: str) -> list[list[str]]:
+    steps: list[list[str]] = [[]]
+    for word in words:
+        if word == separator:
+            steps.append([])
+        else:
+            steps[-1].append(word)
+    return steps
 
 
 if __name__ == "__main__":

@@ -107,6 +107,12 @@ def _postgres(settings: Settings) -> Service:
     )
 
 
+def _light_java(settings: Settings, library: str, main: str, *arguments: str) -> list[str]:
+    """For light work: up in less time."""
+    java, *options = _java(settings, library, 128, main, *arguments)
+    return [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *options]
+
+
 def _java(settings: Settings, library: str, heap_mb: int, main: str, *arguments: str) -> list[str]:
     conf = settings.state / "conf"
     log = f"-Dlog4j2.configurationFile={conf}/log4j2.properties"
@@ -121,7 +127,7 @@ def _zookeeper(settings: Settings) -> Service:
     main = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper.server.ZooKeeperServerMain"
     return Service(
         "zookeeper",
-        _java(settings, "flink", 128, main, str(settings.state / "conf" / "zoo.cfg")),
+        _light_java(settings, "flink", main, str(settings.state / "conf" / "zoo.cfg")),
         {"zookeeper_port": settings.zookeeper_port},
         lambda: _connect(settings, settings.zookeeper_port),
     )
@@ -376,24 +382,31 @@ def _format_kafka(settings: Settings) -> None:
         return
     config = str(settings.state / "conf" / "kafka.properties")
     arguments = ["format", "--config", config, "--cluster-id", "bGVhZGVyYm9hcmRzLTAwMQ"]
-    command = _java(settings, "kafka", 128, "kafka.tools.StorageTool", *arguments)
+    command = _light_java(settings, "kafka", "kafka.tools.StorageTool", *arguments)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = f"{done.stdout.strip()} {done.stderr.strip()}"
         raise SetupError(f"Kafka could not format its folder: {said}")
 
 
+def launch(settings: Settings, names: list[str]) -> None:
+    """Start those of these services that do not run, and await none.
+
+    Raises SetupError when somebody stops the supervisor.
+    """
+    with _supervisor(settings) as asked:
+        for service in (each for each in services(settings) if each.name in names):
+            if asked.getProcessInfo(service.name)["statename"] not in ("RUNNING", "STARTING"):
+                asked.startProcess(service.name, False)
+
+
 def start(settings: Settings, names: list[str]) -> None:
-    """Start these services in turn and await each.
+    """Start these services and await each.
 
     Raises SetupError naming the log when one is not ready in time, or when somebody stops them.
     """
-    wanted = [each for each in services(settings) if each.name in names]
-    with _supervisor(settings) as asked:
-        for service in wanted:
-            if asked.getProcessInfo(service.name)["statename"] not in ("RUNNING", "STARTING"):
-                asked.startProcess(service.name, False)
-    for service in wanted:
+    launch(settings, names)
+    for service in (each for each in services(settings) if each.name in names):
         log = settings.state / "logs" / f"{service.name}.log"
         _await(service.name, service.is_ready, service.deadline_seconds, log)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyflink.table import CompiledPlan
 
 SAVEPOINT_SECONDS = 120
-START_SECONDS = 60
+START_SECONDS = 120  # the TaskManager may still be starting
 
 
 @dataclass(frozen=True)

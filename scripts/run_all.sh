@@ -54,8 +54,7 @@ if [ $running -eq 0 ]; then
     exec python -m compose await
 fi
 
-python -m compose check
-python -m compose fetch flink kafka
+python -m compose check then fetch flink kafka
 
 stop_unless_detached() {
     status=$?
@@ -66,16 +65,14 @@ stop_unless_detached() {
 trap stop_unless_detached EXIT
 trap 'exit 130' INT TERM
 
-say "Starting PostgreSQL, ZooKeeper, Kafka and Flink"
-python -m compose start postgres zookeeper kafka jobmanager taskmanager
-python -m compose create
-
-say "Starting the injectors, the dashboard, the API and the monitor"
-python -m compose start
+say "Starting PostgreSQL, ZooKeeper, Kafka, Flink, injectors, dashboard, API and monitor"
+python -m compose \
+    launch postgres zookeeper kafka jobmanager taskmanager \
+    then start postgres kafka then create \
+    then launch then start jobmanager # launched are all others, which need topics and tables
 
 say "Submitting the jobs"
 python -m jobs ${sink:+--sink "$sink" --switch}
 
-python -m compose await
-python -m compose describe
+python -m compose start then await then describe
 [ -n "$detach" ] || python -m compose watch

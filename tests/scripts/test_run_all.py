@@ -61,6 +61,19 @@ def test_status_before_the_first_start_is_not_healthy(fresh):
     assert not json.loads(done.stdout)["is_healthy"]
 
 
+def test_verbs_end_at_the_first_that_fails(fresh):
+    verbs = ["describe", "then", "running", "then", "describe"]
+    done = subprocess.run(
+        [sys.executable, "-m", "compose", *verbs],
+        env=fresh,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stdout.count("The leaderboard runs.") == 1
+
+
 def test_a_taken_port_is_named_with_the_setting_that_changes_it(fresh):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
