@@ -110,16 +110,26 @@ The leaderboard runs.
   Dashboard       http://{settings.page_address}:{settings.dashboard_port}
   API             http://{settings.page_address}:{settings.api_port}/api/boards
   Flink's page    http://{settings.flink_rest}
+  Boards in       {_boards_in()}
   Kafka           {settings.brokers}, events in topic {topics}
   Metrics         http://{settings.bind_address}:{settings.monitor_port}/metrics
   Logs            {settings.state / "logs"}
   How it is       scripts/status.sh
-  Other sink      scripts/run_all.sh --sink {"|".join(sinks.NAMES)}
+  Other sink      scripts/run_all.sh --sink {"|".join(sinks.NAMES)}, kept until you choose again
   Stop            scripts/stop.sh
 
 Totals move with every event; boards of time windows follow about 6 s later.
 """
     )
+
+
+def _boards_in() -> str:
+    """The title of the sink that the jobs write to."""
+    try:
+        name = status.sink_in_use(settings)
+    except JobError:
+        name = None
+    return sinks.sink(name, settings).title if name else "unknown: Flink does not say"
 
 
 def watch() -> None:

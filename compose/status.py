@@ -35,7 +35,7 @@ from settings import Settings
 # A checkpoint may fail to start while the one before is late: three intervals and a little.
 CHECKPOINT_INTERVALS = 3
 TOO_OLD = "the newest score on the boards is"
-WIDE = 130  # columns in which a job's line has room
+WIDE = 145  # columns in which a job's line has room
 EMPTY = "has no rows yet"
 
 
@@ -45,7 +45,8 @@ class Job:
 
     And, since it last started, the repeated events that it has dropped, the records that it has
     read and the rows that it has written, as Flink counts them every few seconds. Its lag is None
-    when Kafka does not answer.
+    when Kafka does not answer, and the rows when Flink does not count them. A job that is catching
+    up has just started, and cannot hold yet what others must hold by now.
     """
 
     state: str
@@ -54,12 +55,15 @@ class Job:
     duplicates: int
     lag: Lag | None = None
     records_read: int = 0
-    rows_written: int = 0
+    rows_written: int | None = None
+    is_catching_up: bool = False
 
     def problems(self, settings: Settings) -> list[str]:
         """What is wrong with it, each as the rest of a sentence about it."""
         if self.state != "RUNNING":
             return [f"is {self.state}"]
+        if self.is_catching_up:
+            return []
         if self.checkpoint_age_seconds is None:
             return ["has no completed checkpoint yet"]
         found = []
@@ -197,7 +201,7 @@ def _job(settings: Settings, name: JobName, job_id: str, reading: Reading) -> Jo
     details = flink.rest(settings, "GET", f"/jobs/{job_id}")
     vertices = details["vertices"]
     sources = (vertex for vertex in vertices if vertex["name"].startswith("Source: "))
-    return Job(
+    job = Job(
         state=details["state"],
         checkpoint_age_seconds=(
             time.time() - latest["latest_ack_timestamp"] / 1000 if latest else None
@@ -206,15 +210,40 @@ def _job(settings: Settings, name: JobName, job_id: str, reading: Reading) -> Jo
         duplicates=max((_dropped(settings, job_id, vertex) for vertex in vertices), default=0),
         lag=reading.lags.get(name),
         records_read=sum(vertex["metrics"]["read-records"] for vertex in sources),
-        rows_written=sum(_written(settings, job_id, vertex) for vertex in vertices),
+        rows_written=_written(settings, job_id, vertices),
     )
+    age_seconds = (details["now"] - details["start-time"]) / 1000
+    return replace(job, is_catching_up=is_catching_up(job, age_seconds, settings))
 
 
-def _written(settings: Settings, job_id: str, vertex: dict[str, Any]) -> int:
-    """What went into the sinks of the boards."""
-    writers = re.findall(r"Sink: (\w+\[\d+\])", vertex["name"])
-    counters = [f"Sink__{writer}.numRecordsIn" for writer in writers]
-    return int(sum(_counts(settings, job_id, vertex, counters).values())) if counters else 0
+def is_catching_up(job: Job, age_seconds: float, settings: Settings) -> bool:
+    """Whether a job that started so long ago has not yet had the time to hold all that it should.
+
+    Its first checkpoint may be of a moment when it had read little of what was in the topic.
+    """
+    has_all = job.checkpoint_age_seconds is not None and not (job.lag and job.lag.overdue)
+    return job.state == "RUNNING" and age_seconds < late_seconds(settings) and not has_all
+
+
+def _written(settings: Settings, job_id: str, vertices: list[dict[str, Any]]) -> int | None:
+    """What went into the sinks of the boards; None when Flink counts it nowhere."""
+    counts = [
+        count
+        for vertex in vertices
+        if (counters := written_counters(vertex["name"]))
+        for count in _counts(settings, job_id, vertex, counters).values()
+    ]
+    return int(sum(counts)) if counts else None
+
+
+def written_counters(vertex_name: str) -> list[str]:
+    """Flink's names of the counters of rows that go into the sinks of a vertex.
+
+    The operator that writes is called "Sink: top_teams[9]" for PostgreSQL, and "Sink: Writer" for
+    Kafka, whatever it writes.
+    """
+    writers = dict.fromkeys(re.findall(r"Sink: (?:\w+\[\d+\]|Writer)", vertex_name))
+    return [f"{writer.replace(': ', '__')}.numRecordsIn" for writer in writers]
 
 
 def _dropped(settings: Settings, job_id: str, vertex: dict[str, Any]) -> int:
@@ -288,15 +317,19 @@ def table(found: Status, width: int = WIDE) -> Table:
 
 
 def _line(job: Job, is_narrow: bool) -> str:
+    separator = ",\n" if is_narrow else ", "
     age = job.checkpoint_age_seconds
     checkpoint = "none yet" if age is None else f"{age:.0f} s ago"
     behind = f"{job.lag.records:,} records" if job.lag else "unknown"
+    state = f"{job.state}, checkpoint {checkpoint}"
+    if job.is_catching_up:
+        state = f"{job.state}, catching up{separator}checkpoint {checkpoint}"
     parts = (
-        f"{job.state}, checkpoint {checkpoint}",
+        state,
         f"lag {behind}, {counted(job.restarts, 'restart')}",
         f"{counted(job.duplicates, 'repeated event')} dropped",
     )
-    return (",\n" if is_narrow else ", ").join(parts)
+    return separator.join(parts)
 
 
 def counted(number: int, noun: str) -> str:

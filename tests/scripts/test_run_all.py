@@ -274,6 +274,12 @@ def test_the_other_sink_is_one_flag_away(environment):
     assert moved.returncode == 0, moved.stdout + moved.stderr
     assert await_healthy(environment)["sink"] == "kafka"
 
+    def check() -> None:
+        jobs = await_healthy(environment)["jobs"]
+        assert jobs["score: top_teams to kafka"]["rows_written"] > 0
+
+    eventually(check)
+
 
 def test_after_a_stop_nothing_is_left_and_a_new_start_continues(environment):
     before = totals(environment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -84,6 +85,48 @@ def test_what_does_not_run_is_told_by_the_sink_of_the_savepoints(tmp_path):
 def test_one_is_no_plural():
     assert status.counted(1, "restart") == "1 restart"
     assert status.counted(1_200, "restart") == "1,200 restarts"
+
+
+NEW = Job("RUNNING", None, 0, 0)
+BEHIND = Job("RUNNING", 3.0, 0, 0, Lag(36_759, 36_000))
+
+
+@pytest.mark.parametrize(
+    ("job", "age_seconds", "expected"),
+    [
+        (NEW, 5, True),
+        (BEHIND, 12, True),  # its first checkpoint came before it had read the topic
+        (Job("RUNNING", 3.0, 0, 0, Lag(120, 0)), 12, False),
+        (Job("RESTARTING", None, 1, 0), 5, False),
+        (NEW, 41, False),
+        (BEHIND, 41, False),
+    ],
+)
+def test_a_job_catches_up_for_as_long_as_a_checkpoint_may_take(job, age_seconds, expected):
+    assert status.is_catching_up(job, age_seconds, Settings()) is expected
+
+
+def test_a_job_that_catches_up_is_no_problem_and_one_that_should_have_is():
+    catching_up = replace(BEHIND, is_catching_up=True)
+    assert catching_up.problems(Settings()) == []
+    assert "RUNNING, catching up, checkpoint 3 s ago" in text(Status(jobs={JOB: catching_up}))
+    assert BEHIND.problems(Settings()) == ["has yet to read 36,000 records older than 40 s"]
+    assert NEW.problems(Settings()) == ["has no completed checkpoint yet"]
+
+
+@pytest.mark.parametrize(
+    ("vertex", "counters"),
+    [
+        (
+            "Rank[5] -> Sink: top_teams[9] -> Sink: rejected_events[12]",
+            ["Sink__top_teams[9].numRecordsIn", "Sink__rejected_events[12].numRecordsIn"],
+        ),
+        ("Rank[5] -> Sink: Writer -> Sink: Committer", ["Sink__Writer.numRecordsIn"]),
+        ("Source: messages[1] -> Calc[2]", []),
+    ],
+)
+def test_rows_are_counted_where_they_go_into_either_sink(vertex, counters):
+    assert status.written_counters(vertex) == counters
 
 
 def test_json_has_the_jobs_by_their_titles():
