@@ -1,9 +1,12 @@
-"""Which game a page shows: the one that its address names, or else the first."""
+"""What a page's address chooses: which game, and what it asks for in vain."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
+from dashboard import html
 from games import chosen
 from games.board import Game
 from settings import Settings
@@ -23,3 +26,17 @@ def choose_game(settings: Settings) -> Game:
         return next(iter(games.values()))
     name = st.selectbox("Game", games, key="game", bind="query-params", width=170)
     return games[name]
+
+
+def unknown(offered: Mapping[str, Sequence[object]]) -> list[str]:
+    """What the address asks for that is not offered, each as HTML.
+
+    Ask before the controls are shown: they take what they do not know out of the address.
+    """
+    asked = {name: st.query_params.get(name) for name in offered}
+    return [
+        f"The address asks for {name}={html.text(value)}, which there is not. "
+        f"You may choose {' or '.join(map(str, offered[name]))}."
+        for name, value in asked.items()
+        if value is not None and value not in map(str, offered[name])
+    ]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from boards import sinks
@@ -25,8 +26,9 @@ from settings import Settings
 T = TypeVar("T")
 
 ASK_SECONDS = 5
-# Rates are means over so long; a job's need 10 s, because Flink renews its counts so often.
-RATE_SECONDS, LEAST_RATE_SECONDS, LEAST_JOB_RATE_SECONDS = 30, 1, 10
+RATE_SECONDS, LEAST_RATE_SECONDS = 60, 1  # rates are means over so long, and at least so long
+# Flink renews a job's counts every 10 s or so. If one is the same for so long, it stands still.
+RENEWED_SECONDS = 25
 REJECTS = 1_000  # so many of the last rejected messages are counted by reason
 LISTED_REJECTS = 50
 
@@ -100,7 +102,7 @@ class Health:
 
 
 class History:
-    """What the services said in the last half minute, from which rates come."""
+    """What the services said in the last minute, from which rates come."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -120,7 +122,7 @@ class History:
         self._past.append((now, latest))
         return Health(
             latest,
-            {topic: self._rate(partial(_records, topic), LEAST_RATE_SECONDS) for topic in topics},
+            {topic: self._topic_rate(topic) for topic in topics},
             {name: self._job_rate(name, "records_read") for name in latest.jobs},
             {name: self._job_rate(name, "rows_written") for name in latest.jobs},
             {topic: now - at for topic, at in self._grew_at.items()},
@@ -132,17 +134,28 @@ class History:
         stands_still = earlier and earlier[-1] == _records(topic, latest)
         return self._grew_at.get(topic, now) if stands_still else now
 
+    def _topic_rate(self, topic: str) -> float | None:
+        return _rate(self._counts(partial(_records, topic)), LEAST_RATE_SECONDS)
+
     def _job_rate(self, name: JobName, count: str) -> float | None:
         def counted(said: Status) -> float | None:
             return getattr(said.jobs[name], count) if name in said.jobs else None
 
-        return self._rate(counted, LEAST_JOB_RATE_SECONDS)
+        counts = self._counts(counted)
+        renewed = [later for earlier, later in pairwise(counts) if later[1] != earlier[1]]
+        if renewed and counts[-1][0] - renewed[-1][0] < RENEWED_SECONDS:
+            return _rate(renewed, LEAST_RATE_SECONDS)  # from one renewal to another
+        return _rate(counts, RENEWED_SECONDS)
 
-    def _rate(self, count: Callable[[Status], float | None], least_seconds: float) -> float | None:
-        """How fast a count grew; None when it was not known for long enough."""
-        counts = [(at, number) for at, each in self._past if (number := count(each)) is not None]
-        seconds = counts[-1][0] - counts[0][0] if counts else 0
-        return max(0, counts[-1][1] - counts[0][1]) / seconds if seconds >= least_seconds else None
+    def _counts(self, count: Callable[[Status], float | None]) -> list[tuple[float, float]]:
+        """What a count was, where it was known, and when."""
+        return [(at, number) for at, each in self._past if (number := count(each)) is not None]
+
+
+def _rate(counts: list[tuple[float, float]], least_seconds: float) -> float | None:
+    """How fast a count grew; None when it was not known for long enough."""
+    seconds = counts[-1][0] - counts[0][0] if counts else 0
+    return max(0, counts[-1][1] - counts[0][1]) / seconds if seconds >= least_seconds else None
 
 
 def _records(topic: str, said: Status) -> int | None:

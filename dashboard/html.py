@@ -76,6 +76,11 @@ def number(value: float | None, form: Callable[[float], str] = "{:,}".format) ->
     return text(None) if value is None else form(value)
 
 
+def rank(place: int | None, count: int | None) -> str:
+    """A rank among so many; the rank alone where nobody knows how many they are."""
+    return number(place) + (f" of {count:,}" if count is not None else "")
+
+
 def moment(value: datetime | None) -> str:
     """A time of today in UTC, or with its date; N/A for None."""
     if value is None:
@@ -102,15 +107,17 @@ def bar(part: float) -> str:
 def spark(values: Sequence[float], what: str, points: int = SPARK_POINTS) -> str:
     """A line through the last values, equally far apart, the newest at the right.
 
-    Nothing for one value alone.
+    Dots for one value alone. A value that never changes is a line in the middle, and zero is one at
+    the bottom.
     """
     last = values[-points:]
     if len(last) < 2:
-        return ""
+        return '<span class="later" title="A line begins when somebody watches">…</span>'
     low, high = min(last), max(last)
-    span = (high - low) or 1
+    if low == high:
+        low, high = (0, 1) if low == 0 else (low - 1, high + 1)
     places = " ".join(
-        f"{x},{round((high - value) / span * SPARK_HEIGHT)}" for x, value in enumerate(last)
+        f"{x},{round((high - value) / (high - low) * SPARK_HEIGHT)}" for x, value in enumerate(last)
     )
     return (
         f'<svg class="spark" viewBox="0 0 {len(last) - 1} {SPARK_HEIGHT}" '
@@ -162,6 +169,16 @@ def facts(pairs: Mapping[str, str]) -> str:
     return f'<dl class="facts">{"".join(listed)}</dl>'
 
 
+def hint(word: str, meaning: str) -> str:
+    """A word that tells its meaning to whoever points at it."""
+    return f'<span title="{meaning}">{word}</span>'
+
+
+def move_boards(sink_name: str) -> str:
+    """The command that lets the jobs write to another sink."""
+    return f"<code>scripts/run_all.sh --sink {sink_name}</code>"
+
+
 def notice(html: str, css: str = "bad") -> None:
     """Say what is wrong and what to do."""
     show(f'<div class="notice {css}" role="alert"><p>{html}</p></div>')
@@ -173,38 +190,47 @@ def badge(word: str, css: str) -> str:
 
 
 def is_wall() -> bool:
-    """Whether the page hangs on a wall: no controls, big type."""
+    """Whether the page hangs on a wall: the boards fill it, without controls."""
     return st.query_params.get("view") == "wall"
 
 
 MANY_BOARDS = 5  # so many stand three side by side where there is room
 
 
-# Sizes of a wall in rem: the width of a board where two or three stand side by side, the heights
-# of what is above the boards, of a board, and of its ten places.
-TWO_WIDTH, THREE_WIDTH = 49, 39
-TOP_HEIGHT, BOARD_HEIGHT, PLACES_HEIGHT = 5.3, 24.5, 18
+# Sizes of a wall in rem: the width of a board where two or three stand side by side, and of one
+# without its trend; the heights of what is above the boards, of a board, and of its ten places.
+TWO_WIDTH, THREE_WIDTH, TREND_WIDTH = 49, 39, 6
+TOP_HEIGHT, BOARD_HEIGHT, PLACES_HEIGHT = 3.6, 24.5, 18
+SMALL_WALL = 1600  # px; a narrower screen shows larger names in place of trends
 
 
 def wall(boards: int) -> str:
     """The style of a wall: ten places of so many boards fill the screen, whatever its size."""
-    if boards >= MANY_BOARDS:
-        columns, width = 3, 3 * THREE_WIDTH
-    else:
-        columns = min(boards, 2)
-        width = columns * TWO_WIDTH
+    is_many = boards >= MANY_BOARDS
+    columns, board_width = (3, THREE_WIDTH) if is_many else (min(boards, 2), TWO_WIDTH)
     lines = ceil(boards / columns)
     height = TOP_HEIGHT + lines * BOARD_HEIGHT
-    size = f"min({100 / width:.3f}vw, {100 / height:.3f}vh)"
     others = height - lines * PLACES_HEIGHT
     place = f"calc((100vh - {others}rem) / {10 * lines})"
+
+    def size(width: float) -> str:
+        smaller = f"min({100 / (columns * width):.3f}vw, {100 / height:.3f}vh)"
+        return f"font-size: clamp(10px, {smaller}, 80px) !important;"
+
     return f"""<style>
-    html {{ font-size: clamp(10px, {size}, 80px) !important; }}
-    .stHeader, .st-key-controls {{ display: none !important; }}
+    html {{ {size(board_width)} }}
+    .stHeader, .st-key-pages, .st-key-controls {{ display: none !important; }}
+    [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {{ display: none; }}
+    .ranks .rank {{ width: 2rem; }}
     .stMainBlockContainer {{ padding: 1rem 1.5rem 0; max-width: none; }}
     .facts {{ font-size: 1.35rem; }}
     @media (min-width: 1101px) {{
         .many .panel {{ grid-column: span var(--of-three); }}
         .ranks:not(.long) tbody tr > * {{ height: max(1.8rem, {place}) !important; }}
+    }}
+    @media (max-width: {SMALL_WALL - 1}px) {{
+        html {{ {size(board_width - TREND_WIDTH)} }}
+        .ranks .trend {{ width: 0; padding: 0 !important; font-size: 0; }}
+        .ranks .trend > * {{ display: none; }}
     }}
 </style>"""

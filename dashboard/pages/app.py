@@ -23,7 +23,12 @@ def main() -> None:
         st.Page(page.show, title=page.title, url_path=page.path, default=page is navigation.LIVE)
         for page in pages
     ]
-    st.navigation(listed, position="hidden" if html.is_wall() else "top").run()
+    # Streamlit's own menu stays open on a phone after a choice.
+    shown = st.navigation(listed, position="hidden")
+    with st.container(key="pages", horizontal=True, gap="small"):
+        for page in listed:
+            st.page_link(page)
+    shown.run()
 
 
 def _is_let_in() -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -11,7 +12,7 @@ from boards import sinks
 from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards, Row
 from dashboard import health, html, refresh
-from dashboard.choices import choose_game
+from dashboard.choices import choose_game, unknown
 from dashboard.html import duration, line, text
 from dashboard.refresh import Refreshed
 from games import chosen
@@ -21,6 +22,9 @@ from settings import Settings, settings
 PLACES = (10, 25, 50, 100)
 INTERVALS = (1, 2, 5, 10)  # seconds
 GAIN_SAMPLES = 30 // refresh.TREND_SECONDS
+MOVED = "ranks gone up or down in the last minute"
+GAINED = "points of each half minute, in the last five minutes"
+VALUES = "the last five minutes"
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,17 @@ class Choices:
 
 
 def page() -> None:
-    html.show('<h1 class="unseen">Live leaderboards</h1>')
+    html.show(f'<h1 class="{"unseen" if html.is_wall() else ""}">Live leaderboards</h1>')
+    offered: dict[str, Sequence[object]] = {
+        "game": [game.name for game in chosen(settings)],
+        "top": places(settings),
+        "sink": sinks.NAMES,
+        "every": INTERVALS,
+    }
+    wrong = unknown(offered)
     choices = _choices()
+    if wrong:
+        html.notice("<br/>".join(wrong), "wait")
     interval = None if choices.is_paused else choices.seconds
     st.fragment(_boards, run_every=interval)(choices)
 
@@ -81,7 +94,7 @@ def _choices() -> Choices:
                 bind="query-params",
             )
             wall = f'<a href="{_wall_address(game)}" target="_self">Wall view</a>'
-            html.show(f"<p>{wall}: big type, no controls</p>")
+            html.show(f"<p>{wall}: fills a screen, no controls</p>")
         is_paused = st.toggle("Pause", key="paused", bind="query-params")
     return Choices(game, sink, top, group, seconds, is_paused)
 
@@ -132,11 +145,22 @@ def _boards(choices: Choices) -> None:
     _header(game, sink, latest, choices.is_paused)
     if latest.boards is None:
         return
+    _tell_unknown_group(choices, latest.boards)
     # One element rather than a tree of columns: each costs the server time for each viewer, every
     # second.
     panels = "".join(_panel(board, latest, choices) for board in game.boards)
     css = "boards many" if len(game.boards) >= html.MANY_BOARDS else "boards"
     html.show(f'<div class="{css}">{panels}</div>')
+
+
+def _tell_unknown_group(choices: Choices, boards: Boards) -> None:
+    """Say once that nobody on any board is of the team that is asked for."""
+    groups = _groups(choices.game)
+    if groups and choices.group and boards.as_of:
+        everywhere = replace(choices, top=settings.board_size)
+        if not any(_chosen_rows(board, boards, everywhere) for board in choices.game.boards):
+            who = f"No {groups.title.lower()} on the boards is called {text(choices.group)}."
+            html.notice(who, "wait")
 
 
 def _latest(game: Game, sink: Sink, is_paused: bool) -> Refreshed:
@@ -159,14 +183,12 @@ def _header(game: Game, sink: Sink, latest: Refreshed, is_paused: bool) -> None:
     figures = {"State": html.badge(*_state(latest, is_old, is_paused))}
     if as_of:
         css = "bad" if is_old else ""
-        figures |= {
-            "As of": f"{html.moment(as_of)} UTC",
-            "Age": f'<span class="{css}">{duration(age)}</span>',
-        }
+        old = f'<span class="{css}">{duration(age)} old</span>'
+        figures["Newest score"] = f"{html.moment(as_of)} UTC, {old}"
     counts = latest.counts
     figures["Events/s"] = html.number(counts.events_per_second, "{:,.0f}".format)
     figures |= {title: html.number(counts.rows.get(title)) for title in game.counts}
-    figures |= {"Season": _season(latest.boards), "From": sink.title}
+    figures |= {"Season": _season(latest.boards), "Read from": sink.title}
     html.show(html.facts(figures))
     if latest.trouble:
         kept = " The boards below are the last that were read." if as_of else ""
@@ -175,8 +197,7 @@ def _header(game: Game, sink: Sink, latest: Refreshed, is_paused: bool) -> None:
         still = f"The boards stand still: the newest score is {duration(age)} old."
         html.notice(f"{still} {_why(game, sink)}")
     elif not as_of:
-        empty = "No scores yet: the boards fill a few seconds after the first score arrives."
-        html.notice(f"{empty} {_why(game, sink)}", "wait")
+        html.notice(f"No scores yet. {_why(game, sink, is_filled=False)}", "wait")
 
 
 def _state(latest: Refreshed, is_old: bool, is_paused: bool) -> tuple[str, str]:
@@ -192,7 +213,7 @@ def _state(latest: Refreshed, is_old: bool, is_paused: bool) -> tuple[str, str]:
     return "LIVE", "good"
 
 
-def _why(game: Game, sink: Sink) -> str:
+def _why(game: Game, sink: Sink, *, is_filled: bool = True) -> str:
     """Why no new data comes, by what the services say."""
     services = health.watch(settings).latest()
     if services is None:
@@ -201,10 +222,13 @@ def _why(game: Game, sink: Sink) -> str:
     if using and using != sink.name:
         title = sinks.sink(using, settings).title
         return (
-            f"The jobs write to {title}: read from there, "
-            "or move them with python -m jobs --switch."
+            f"The jobs write to {title}, so nothing new comes to {sink.title}. "
+            "Choose <em>where the jobs write</em> under More, "
+            f"or move them: {html.move_boards(sink.name)}"
         )
     reasons = services.reasons(game.topic(settings))
+    if not reasons and not is_filled:
+        return "The boards fill a few seconds after the first score arrives."
     if not reasons:
         return "All services run, and records come in: a job may be catching up."
     return "; ".join(text(each, 400) for each in reasons[:3]) + ". See the page Pipeline."
@@ -234,19 +258,19 @@ def _draw(board: Board, latest: Refreshed, choices: Choices) -> str:
     rows = _chosen_rows(board, latest.boards, choices)
     heads = {
         "#": "rank",
-        '<span class="unseen">moved in a minute</span>': "move",
+        f'<span aria-hidden="true">{html.hint("▲▼", MOVED)}</span>'
+        f'<span class="unseen">{MOVED}</span>': "move",
         board.entity.title: "name",
-        "Trend": "trend",
+        html.hint("Trend", GAINED if board.is_total else VALUES): "trend",
         board.label: "value",
     }
     longest = max((row[board.value] for row in rows), default=0)
-    nobody = f"{text(choices.group)} is not on this board"
     table = html.table(
         board.title,
         heads,
         [_row(board, row, latest, longest) for row in rows],
         kind="ranks" if choices.top == places(settings)[0] else "ranks long",
-        empty=nobody if choices.group else "Nothing here yet",
+        empty="Not on this board" if choices.group else "Nothing here yet",
     )
     notes = f"{board.question}{_notes(board, latest.boards)}"
     heading = f"<h2>{board.title} <small>{notes}</small></h2>"
@@ -275,6 +299,8 @@ def _row(board: Board, row: Row, latest: Refreshed, longest: float) -> list[str]
 
 
 def _move(moved: int | str | None) -> str:
+    if moved is None:
+        return '<span class="later" title="Known after a minute of watching">·</span>'
     if isinstance(moved, str):
         return '<span class="new">new</span>'
     if not moved:

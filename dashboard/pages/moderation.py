@@ -16,6 +16,7 @@ from games.score import ID_LENGTH
 from settings import settings
 
 DECISIONS = {"ban": "Ban", "unban": "Unban"}
+HINT = "as the page Player or Team shows it"
 REASON_LENGTH = 500
 LISTED = 50
 
@@ -27,21 +28,23 @@ def page() -> None:
         "points. No decision is ever deleted.</p>"
     )
     form, lists = st.columns([1, 2], gap="large")
-    with form.form("decision", border=False, enter_to_submit=False):
+    with form:
         decision = st.segmented_control(
             "Decision", DECISIONS, format_func=DECISIONS.__getitem__, default="ban", required=True
         )
         kind = st.segmented_control(
-            "Of a",
+            "Whom",
             moderation.KINDS,
             default=moderation.KINDS[0],
             required=True,
             key="kind",
             bind="query-params",
         )
-        banned_id = st.text_input("Id", max_chars=ID_LENGTH, key="id", bind="query-params")
+        banned_id = st.text_input(
+            "Id", placeholder=HINT, max_chars=ID_LENGTH, key="id", bind="query-params"
+        )
         reason = st.text_input("Reason", max_chars=REASON_LENGTH)
-        if st.form_submit_button("Decide", type="primary"):
+        if st.button(f"{DECISIONS[decision]} {kind}", key="decide", type="primary"):
             _decide(decision, kind, banned_id.strip(), reason.strip())
     with lists:
         _lists()

@@ -14,12 +14,14 @@ from dashboard import health, html
 from dashboard.choices import choose_game
 from dashboard.health import Health, Rejects
 from dashboard.html import number, text
-from games.board import Game
+from games.board import Game, Kept
+from games.season import DAY_MILLIS
 from jobs.names import JobName
 from settings import settings
 
 REFRESH_SECONDS = 2
 PAYLOAD_LENGTH = 300
+NOT_SAVED = "in no checkpoint yet"
 
 
 def page() -> None:
@@ -41,20 +43,20 @@ def _pipeline(game: Game) -> None:
     html.show(f"<h2>Jobs <small>{_flink_link()}</small></h2>{_jobs(game, latest)}")
     if game.rejects:
         rejects = health.watch_rejects(game, sink.name, settings)
-        _left_out(rejects.latest(wait_seconds=3))
+        _left_out(rejects.latest(wait_seconds=3), game.table(game.rejects).kept)
 
 
 def _picture(game: Game, latest: Health, sink: Sink) -> str:
     status, topic = latest.status, game.topic(settings)
     ends = status.ends.get(topic, {})
     rows = [status.board_rows[each.name] for each in game.boards if each.name in status.board_rows]
-    age = _data_age_seconds(game, status)
+    age, jobs = _data_age_seconds(game, status), _jobs_of(game, status)
     stations = [
         _station(
             "Events in",
-            _per_second(latest.events_per_second.get(topic)),
+            _per_second(latest.events_per_second.get(topic), is_counted=bool(ends)),
             f"injector: {_state(status, f'{game.name}_generator')}",
-            "mean of half a minute",
+            "mean of a minute",
             is_good=not latest.is_silent(topic) if ends else None,
         ),
         _station(
@@ -64,11 +66,12 @@ def _picture(game: Game, latest: Health, sink: Sink) -> str:
             f"topic {text(topic)}, {len(ends)} partitions",
             is_good=bool(ends),
         ),
-        _flink_station(list(_jobs_of(game, status).values())),
+        _flink_station(list(jobs.values())),
         _station(
             sink.title,
             _per_second(
-                _sum(latest.written_per_second.get(name) for name in _jobs_of(game, status))
+                _sum(latest.written_per_second.get(name) for name in jobs),
+                is_counted=any(each.rows_written is not None for each in jobs.values()),
             ),
             "rows written",
             f"{sum(rows):,} places held",
@@ -94,7 +97,8 @@ def _flink_station(jobs: list[Job]) -> str:
     return _station(
         "Flink",
         f"{len(healthy)} <small>of {len(jobs)} jobs well</small>",
-        f"lag up to {number(max(lags, default=None))} records, {counted(restarts, 'restart')}",
+        f"up to {number(max(lags, default=None))} records {NOT_SAVED}, "
+        f"{counted(restarts, 'restart')}",
         f"oldest checkpoint {_age(max(checkpoints, default=None))}",
         is_good=bool(jobs) and len(healthy) == len(jobs),
     )
@@ -137,7 +141,10 @@ def _state(status: Status, service: str) -> str:
     return text(status.services.get(service, "not started by this project").lower())
 
 
-def _per_second(rate: float | None) -> str:
+def _per_second(rate: float | None, *, is_counted: bool) -> str:
+    """A rate, which takes a while to measure; N/A for what is not counted at all."""
+    if rate is None and is_counted:
+        return '<span class="missing">measuring …</span>'
     return number(rate, "{:,.0f} <small>/s</small>".format)
 
 
@@ -155,7 +162,13 @@ def _flink_link() -> str:
 
 
 def _jobs(game: Game, latest: Health) -> str:
-    heads = {"Job": "name", "State": "state", "Read": "n", "Written": "n", "Lag, records": "n"}
+    heads = {
+        "Job": "name",
+        "State": "state",
+        "Read": "n",
+        "Written": "n",
+        NOT_SAVED.capitalize(): "n",
+    }
     heads |= {"Checkpoint": "n", "Restarts": "n", "Repeated": "n"}
     jobs = _jobs_of(game, latest.status)
     rows = [_job(name, each, latest) for name, each in jobs.items()]
@@ -163,12 +176,14 @@ def _jobs(game: Game, latest: Health) -> str:
 
 
 def _job(name: JobName, each: Job, latest: Health) -> list[str]:
-    css = "bad" if each.problems(settings) else "good"
+    css, state = "bad" if each.problems(settings) else "good", each.state
+    if each.is_catching_up:
+        css, state = "wait", "catching up"
     return [
         text(name.title),
-        f'<span class="{css}">{text(each.state)}</span>',
-        _per_second(latest.read_per_second.get(name)),
-        _per_second(latest.written_per_second.get(name)),
+        f'<span class="{css}">{text(state)}</span>',
+        _per_second(latest.read_per_second.get(name), is_counted=True),
+        _per_second(latest.written_per_second.get(name), is_counted=each.rows_written is not None),
         number(each.lag.records if each.lag else None),
         _age(each.checkpoint_age_seconds),
         f"{each.restarts:,}",
@@ -176,19 +191,19 @@ def _job(name: JobName, each: Job, latest: Health) -> list[str]:
     ]
 
 
-def _left_out(rejects: Rejects | None) -> None:
+def _left_out(rejects: Rejects | None, kept: Kept | None) -> None:
     if rejects is None or rejects.trouble:
         why = text(rejects.trouble, 400) if rejects else "they are being read"
         html.show(f'<h2>Rejected</h2><p class="quiet">Unknown: {why}</p>')
         return
     reasons, messages = st.columns([2, 3])
     with reasons:
-        _reject_reasons(rejects)
+        _reject_reasons(rejects, kept)
     with messages:
         _reject_messages(rejects)
 
 
-def _reject_reasons(rejects: Rejects) -> None:
+def _reject_reasons(rejects: Rejects, kept: Kept | None) -> None:
     counted = rejects.reasons.total()
     since = f"of the last {counted:,}, since {html.moment(rejects.since)} UTC"
     rows = [
@@ -197,8 +212,8 @@ def _reject_reasons(rejects: Rejects) -> None:
     ]
     heads = {"Reason": "name wrap", "Messages": "n", "Share": "n"}
     table = html.table("Rejected by reason", heads, rows, "reasons long", empty="None")
-    of = since if counted else "none that is still listed"
-    html.show(f"<h2>Rejected <small>{of}</small></h2>{table}")
+    listed = f"in the last {kept.millis // DAY_MILLIS} days" if kept and kept.millis else ""
+    html.show(f"<h2>Rejected <small>{since if counted else listed}</small></h2>{table}")
 
 
 def _reject_messages(rejects: Rejects) -> None:

@@ -192,14 +192,26 @@ def test_movement_since_a_minute_ago_is_shown(page):
     assert [row[1] for row in rows] == ["▲up 1", "▲up 1", "▼down 2", "new"]
 
 
-def test_without_a_look_a_minute_ago_nothing_has_moved(page):
-    assert {row[1] for row in tables(page())["Top players"]} == {""}
+def test_without_a_look_a_minute_ago_movement_and_trend_are_still_to_come(page):
+    rows = tables(page())["Top players"]
+    assert {(row[1], row[3]) for row in rows} == {("·", "…")}
+
+
+def test_who_stays_where_they_are_has_no_arrow(page):
+    boards = some_boards([9, 7, 5])
+    assert {row[1] for row in tables(page(after(60, boards, boards)))["Top players"]} == {""}
 
 
 def test_without_rows_the_page_says_so_and_what_to_do(page):
     test = page(latest_of([]))
     assert "EMPTY" in words(test) and "No scores yet" in words(test)
     assert [rows for rows in tables(test).values()] == [[["Nothing here yet"]]] * len(BOARDS)
+
+
+def test_without_rows_where_no_job_writes_the_page_says_that(page):
+    said = words(page(latest_of([]), sink="kafka"))
+    assert "No scores yet. The jobs write to PostgreSQL, so nothing new comes to Kafka" in said
+    assert "scripts/run_all.sh --sink kafka" in said and "The boards fill" not in said
 
 
 def test_one_row_is_enough(page):
@@ -227,7 +239,11 @@ STALE = {
         in_trouble("job 'x' completed its last checkpoint 90 s ago"),
         "checkpoint 90 s ago",
     ),
-    "the jobs write elsewhere": (Health(Status("kafka")), "The jobs write to Kafka"),
+    "the jobs write elsewhere": (
+        Health(Status("kafka")),
+        "The jobs write to Kafka, so nothing new comes to PostgreSQL. Choose where the jobs write "
+        "under More, or move them: scripts/run_all.sh --sink postgres",
+    ),
     "nobody knows": (WELL, "may be catching up"),
     "nobody has looked yet": (None, "Asking the services"),
 }
@@ -318,6 +334,20 @@ def test_choices_that_the_url_has_wrong_are_the_defaults(page):
 
 
 @pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"top": "7"}, "The address asks for top=7, which there is not."),
+        ({"game": "chess"}, "The address asks for game=chess, which there is not."),
+        ({"sink": "<b>"}, "sink=<b>, which there is not. You may choose postgres or kafka."),
+        ({"top": "25", "sink": "kafka", "every": "5", "game": "score"}, None),
+    ],
+)
+def test_what_the_address_asks_for_in_vain_is_said(page, asked, said):
+    found = words(page(**asked))
+    assert said in found if said else "The address asks" not in found
+
+
+@pytest.mark.parametrize(
     ("size", "offered"),
     [(100, [10, 25, 50, 100]), (300, [10, 25, 50, 100, 300]), (60, [10, 25, 50, 60]), (7, [7])],
 )
@@ -328,9 +358,10 @@ def test_as_many_places_are_offered_as_the_boards_have(size, offered):
 def test_the_boards_of_one_team_keep_their_ranks(page):
     found = tables(page(team="Team 1"))
     assert [row[0] for row in found["Top players"]] == ["2", "4"]
-    assert tables(page(team="No such <team>"))["Top teams"] == [
-        ["No such <team> is not on this board"]
-    ]
+    assert "No team on the boards" not in words(page(team="Team 1"))
+    test = page(team="No such <team>")
+    assert words(test).count("No team on the boards is called No such <team>.") == 1
+    assert tables(test)["Top teams"] == [["Not on this board"]]
 
 
 def test_without_a_choice_the_boards_come_from_where_the_jobs_write(page):
@@ -350,8 +381,8 @@ def test_a_paused_page_shows_what_it_had(page):
 
 def test_on_a_wall_there_is_no_chrome(page):
     styles = "".join(each.proto.body for each in page(view="wall").get("html"))
-    assert ".stHeader, .st-key-controls { display: none" in styles
-    assert ".stHeader, .st-key-controls" not in "".join(
+    assert ".stHeader, .st-key-pages, .st-key-controls { display: none" in styles
+    assert ".stHeader, .st-key-pages, .st-key-controls" not in "".join(
         each.proto.body for each in page().get("html")
     )
 
@@ -417,8 +448,8 @@ def test_the_pipeline_is_shown_from_events_to_page(page):
     test = page(module="pipeline", services=services, rejected=Rejects([], Counter(), None))
     jobs = len(RUNNING)
     for said in (
-        "50 /s", "70,005", f"{jobs} of {jobs} jobs well", "up to 120 records", f"{20 * jobs} /s",
-        "9 places held", "Flink's own", "injector: running",
+        "50 /s", "70,005", f"{jobs} of {jobs} jobs well", "up to 120 records in no checkpoint yet",
+        f"{20 * jobs} /s", "9 places held", "Flink's own", "injector: running",
     ):  # fmt: skip
         assert said in words(test)
     name, *figures = tables(test)["Jobs"][0]
@@ -445,6 +476,31 @@ def test_rejects_are_counted_by_reason_and_shown_as_text(page):
         ["empty message", "scores-2:77", MARKUP],
         ["empty message", "scores-2:77", "N/A"],
     ]
+
+
+def test_what_is_counted_but_has_no_rate_yet_is_being_measured(page):
+    test = page(module="pipeline", rejected=Rejects([], Counter(), None))
+    assert {tuple(row[2:4]) for row in tables(test)["Jobs"]} == {("measuring …", "measuring …")}
+
+
+def test_what_nobody_counts_has_no_rate(page):
+    uncounted = {name: replace(each, rows_written=None) for name, each in RUNNING.items()}
+    services = replace(WELL, status=replace(WELL.status, jobs=uncounted))
+    test = page(module="pipeline", services=services, rejected=Rejects([], Counter(), None))
+    assert {row[3] for row in tables(test)["Jobs"]} == {"N/A"}
+
+
+def test_a_job_that_catches_up_is_in_no_trouble(page):
+    new = Job("RUNNING", None, 0, 0, Lag(36_000, 36_000), is_catching_up=True)
+    services = Health(replace(WELL.status, jobs=dict.fromkeys(RUNNING, new)))
+    test = page(module="pipeline", services=services, rejected=Rejects([], Counter(), None))
+    assert {row[1] for row in tables(test)["Jobs"]} == {"catching up"}
+    assert f"{len(RUNNING)} of {len(RUNNING)} jobs well" in words(test)
+
+
+def test_without_rejects_the_page_says_since_when(page):
+    test = page(module="pipeline", rejected=Rejects([], Counter(), None))
+    assert "Rejected in the last 7 days" in words(test)
 
 
 def test_what_is_wrong_with_the_services_is_said(page):
@@ -490,6 +546,7 @@ def bans(monkeypatch):
 def test_a_ban_is_decided_and_listed(page, bans):
     test = page(module="moderation", id="USR-1")
     test.text_input[1].set_value(MARKUP)
+    assert test.button[0].label == "Ban player"
     decided(test)
     assert [each[:4] for each in bans] == [("ban", "player", "USR-1", MARKUP)]
     assert "USR-1 is banned" in words(test)
@@ -627,7 +684,7 @@ def test_a_player_far_below_the_board_is_shown_in_full(page, known):
     ranks = [f"{rank:,}" for rank in range(4_997, 5_004)]
     assert [row[0] for row in found["Neighbours in rank"]] == ranks
     assert [row[1:] for row in found["Last events"]] == [["Teal Swans", "1,200"]] * 2
-    assert "4,321 records back, 3 min 0 s" in words(test)
+    assert "from the last 3 min 0 s of the topic" in words(test)
     (marked,) = [
         each
         for each in test.markdown
@@ -713,7 +770,8 @@ def test_in_kafka_mode_a_player_is_shown_as_far_as_the_board_goes(page, known):
     assert (
         "The jobs write to Kafka" in words(test)
         and "5,000" in words(test)
-        and "5 of N/A" in words(test)
+        and "Rank 5" in " ".join(words(test).replace("Rank", "Rank ").split())
+        and "of N/A" not in words(test)
     )
     assert [row[0] for row in tables(test)["Neighbours in rank"]] == list("2345678")
     assert tables(test)["Last events"]
@@ -734,13 +792,38 @@ def test_a_teams_rank_over_time_is_drawn(page, known):
     latest = replace(latest_of(), ranks=tuple(zip(times, ranks, strict=True)))
     test = page(latest, module="score.team", team="t1")
     assert "last 4 min 50 s; best 1, worst 3" in words(test)
+    always = [{TOP_TEAMS.name: {"t1": 2}}] * 30
+    latest = replace(latest_of(), ranks=tuple(zip(times, always, strict=True)))
+    assert "last 4 min 50 s; always 2" in words(page(latest, module="score.team", team="t1"))
     assert "as soon as" in words(page(module="score.team", team="t1"))
 
 
 def test_in_kafka_mode_a_team_is_shown_as_far_as_the_boards_go(page, known):
     test = page(module="score.team", services=Health(Status("kafka")), team="t1")
-    assert "The jobs write to Kafka" in words(test) and "2 of N/A" in words(test)
+    assert "The jobs write to Kafka" in words(test) and "of N/A" not in words(test)
+    assert "move the boards to PostgreSQL: scripts/run_all.sh --sink postgres" in words(test)
+    assert "most valuable player only" in words(test)
     assert tables(test)["Members"] == [["1", "Player", "7", "70.0 %", "N/A"]]
+
+
+@pytest.mark.parametrize(("kind", "board"), [("player", TOP_PLAYERS), ("team", TOP_TEAMS)])
+def test_without_a_choice_there_are_names_to_start_from(page, known, kind, board):
+    test = page(latest_of(range(30, 0, -1)), module=f"score.{kind}")
+    assert len(tables(test)[board.title]) == 10
+    links = [each.get("href") for html in test.markdown for each in tree(html.value).iter("a")]
+    assert f"{kind}?{kind}={kind[0].replace('p', 'u')}0" in links
+    chosen = page(latest_of(range(30, 0, -1)), module=f"score.{kind}", **{kind: "x"})
+    assert board.title not in tables(chosen)
+
+
+def test_of_an_unknown_player_there_is_what_the_topic_holds_or_nothing_more(page, known):
+    known["player"] = None
+    test = page(module="score.player", player="u1")
+    assert tables(test).keys() == {"Last events"} and "Form" in words(test)
+    known["recent"] = Recent(AT, [], None, 0)
+    test = page(module="score.player", player="u1")
+    assert not tables(test) and "Form" not in words(test)
+    assert "Nobody with the id u1" in words(test)
 
 
 def test_a_team_that_is_not_there_is_said(page, known):

@@ -236,6 +236,32 @@ def test_all_boards_fit_on_a_wall(browser, address, width, height):
     wall.close()
 
 
+def test_on_a_phone_the_way_to_a_page_closes_nothing_and_the_state_comes_first(browser, address):
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    phone.goto(address, timeout=120_000)
+    await_boards(phone)
+    tops = [
+        phone.locator(where).first.bounding_box()["y"]
+        for where in ("h1", ".facts", ".st-key-controls", ".boards")
+    ]
+    assert tops == sorted(tops)
+    phone.get_by_role("link", name="Team", exact=True).click()
+    phone.get_by_role("heading", name="Team", exact=True).wait_for(timeout=60_000)
+    phone.get_by_role("link", name="Live", exact=True).click()
+    await_boards(phone)
+    phone.close()
+
+
+def test_a_small_wall_has_larger_names_in_place_of_trends(browser, address):
+    wall = browser.new_page(viewport={"width": 1280, "height": 720})
+    wall.goto(f"{address}?view=wall", timeout=120_000)
+    await_boards(wall)
+    size = "cell => parseFloat(getComputedStyle(cell).fontSize)"
+    assert wall.locator("table.ranks tbody th").first.evaluate(size) > 12.5
+    assert wall.locator("table.ranks .trend > *:visible").count() == 0
+    wall.close()
+
+
 def test_every_answer_has_the_headers(address):
     for path in ("/", "/_stcore/health", "/static/nothing.js", "/a/b"):
         headers = requests.get(address + path, timeout=5).headers

@@ -192,3 +192,27 @@ def test_rates_and_silence_are_those_of_each_topic_and_job():
         "the injector is silent: no new record in the topic for 10 s"
     ]
     assert history.add(Status(), 115).silent_seconds == {}
+
+
+def test_a_jobs_rate_is_that_from_one_renewal_of_its_count_to_another():
+    name = JobName("score", "top_teams", "postgres")
+    history = health.History(Settings())
+
+    def rate(seconds, records):
+        jobs = {name: Job("RUNNING", 3.0, 0, 0, records_read=records)}
+        return history.add(Status(jobs=jobs), seconds).read_per_second[name]
+
+    assert [rate(seconds, 100) for seconds in (0, 4)] == [None, None]
+    assert [rate(seconds, 500) for seconds in (8, 12, 16)] == [None, None, None]
+    assert rate(18, 1_000) == 50  # and not 900 in 18 s
+    assert rate(34, 1_000) == 50
+    assert rate(44, 1_000) == pytest.approx(900 / 44)
+    assert [rate(seconds, 1_000) for seconds in (70, 80)][-1] == 0
+
+
+def test_a_job_whose_count_never_changes_does_nothing():
+    name = JobName("score", "top_teams", "postgres")
+    history = health.History(Settings())
+    jobs = {name: Job("RUNNING", 3.0, 0, 0, records_read=7)}
+    rates = [history.add(Status(jobs=jobs), at).read_per_second[name] for at in (0, 20, 26)]
+    assert rates == [None, None, 0]

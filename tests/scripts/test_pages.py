@@ -157,7 +157,7 @@ def test_a_ban_takes_a_player_off_the_boards_and_unbanning_brings_back(page, add
         page.goto(f"{address}moderation?id={best}")
         page.get_by_role("radio", name=decision, exact=True).click(timeout=MILLIS)
         page.get_by_label("Reason").fill("<b>tested</b>")
-        page.get_by_role("button", name="Decide").click()
+        page.get_by_role("button", name=f"{decision} player", exact=True).click()
         page.get_by_text(f"{best} is {decision.lower()}ned").wait_for(timeout=MILLIS)
         page.get_by_role("table", name="Decisions").get_by_text("<b>tested</b>").first.wait_for(
             timeout=MILLIS

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import streamlit as st
 
-from boards import last_events, lookups, sinks
+from boards import last_events, lookups
 from boards.last_events import Recent
 from boards.lookups import Player
 from boards.sinks import Sink
@@ -14,6 +14,7 @@ from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
 from dashboard.html import duration, moment, number, text
+from dashboard.pages.score.lookup import tell_limits
 from games.score import (
     GAME,
     HOT_STREAKS,
@@ -26,37 +27,36 @@ from games.score import (
 from settings import settings
 
 REFRESH_SECONDS = 2
-NEIGHBOURS = 3
+NEIGHBOURS, BEST = 3, 10
 
 
 def page() -> None:
     html.show("<h1>Player</h1>")
     sink = health.sink_in_use(settings)
-    if not sink.can_look_up:
-        html.notice(_only_the_best(sink), "wait")
+    unknown = "nobody can be searched, and ranks below them, shares and bans are unknown"
+    tell_limits(sink, unknown, settings)
     words = st.text_input(
         "Search",
         placeholder="id or name, or a part of it",
         key="search",
         bind="query-params",
-        max_chars=NAME_LENGTH,
         disabled=not sink.can_look_up,
         width=420,
     )
     chosen = st.query_params.get("player")
     if words and sink.can_look_up:
         chosen = _found(words) or chosen
+    elif not chosen:
+        _best(sink)
     if chosen:
         st.fragment(_player, run_every=REFRESH_SECONDS)(chosen, sink)
 
 
-def _only_the_best(sink: Sink) -> str:
-    able = " or ".join(each.title for each in sinks.sinks(settings) if each.can_look_up)
-    return (
-        f"The jobs write to {sink.title}, which holds the best only: nobody can be searched there, "
-        "and the rank of the others, their neighbours, shares and bans are unknown. With the "
-        f"boards in {able} they are shown."
-    )
+def _best(sink: Sink) -> None:
+    """Names to start from, when nobody is chosen."""
+    boards = refresh.refreshed(GAME, sink, settings).boards
+    rows = boards.rows[TOP_PLAYERS.name][:BEST] if boards else []
+    html.show(f"<h2>{TOP_PLAYERS.title}</h2>{_ranked(TOP_PLAYERS.title, rows)}")
 
 
 def _found(words: str) -> str | None:
@@ -99,10 +99,13 @@ def _player(user_id: str, sink: Sink) -> None:
     else:
         _standing(player)
     recent, trouble = _recent(user_id)
+    if player is None and not (recent and recent.events):
+        return
     _form(last_events.form(user_id, recent, boards))
     neighbours, events = st.columns(2)
     with neighbours:
-        _neighbours(player)
+        if player:
+            _neighbours(player)
     with events:
         _events(recent, trouble)
 
@@ -131,19 +134,23 @@ def _standing(player: Player) -> None:
     if player.banned_at:
         since = f"Banned since {moment(player.banned_at)} UTC"
         html.notice(f"{since}: {text(player.ban_reason, 500)}")
+    late = ""
+    if settings.totals_flush_seconds and player.players is not None:
+        late = f"Totals may be {settings.totals_flush_seconds} s behind the last events."
     html.show(
         html.title(player.user_name, player.user_id)
         + html.facts(
             {
                 "Points": number(player.total_score),
-                "Rank": f"{number(player.rank_number)} of {number(player.players)}",
+                "Rank": html.rank(player.rank_number, player.players),
                 "Percentile": number(player.percentile, "{:.1f}".format),
                 "Team": html.link("team", player.team_id, player.team_name),
-                "Points for it": number(player.points_for_team),
-                "Share of its points": number(player.team_share, percent),
+                "Points for this team": number(player.points_for_team),
+                "Share of the team": number(player.team_share, percent),
                 "Last scored": f"{moment(player.reached_at)} UTC",
             }
         )
+        + f'<p class="quiet">{late}</p>'
     )
 
 
@@ -166,22 +173,24 @@ def _form(form: Row) -> None:
     )
 
 
-def _neighbours(player: Player | None) -> None:
-    around = player.neighbours if player else []
+def _neighbours(player: Player) -> None:
+    ids = [row["user_id"] for row in player.neighbours]
+    marked = ids.index(player.user_id) if player.user_id in ids else None
+    title = "Neighbours in rank"
+    html.show(f"<h2>{title}</h2>{_ranked(title, player.neighbours, marked)}")
+
+
+def _ranked(title: str, players: list[Row], marked: int | None = None) -> str:
     rows = [
         [
             number(row["rank_number"]),
             html.link("player", row["user_id"], row["user_name"]),
             number(row["total_score"]),
         ]
-        for row in around
+        for row in players
     ]
-    ids = [row["user_id"] for row in around]
-    marked = ids.index(player.user_id) if player and player.user_id in ids else None
     heads = {"#": "rank", "Player": "name", "Points": "n"}
-    title = "Neighbours in rank"
-    table = html.table(title, heads, rows, "narrow", empty=text(None), marked=marked)
-    html.show(f"<h2>{title}</h2>{table}")
+    return html.table(title, heads, rows, "narrow", empty=text(None), marked=marked)
 
 
 def _events(recent: Recent | None, trouble: str | None) -> None:
@@ -196,8 +205,8 @@ def _events(recent: Recent | None, trouble: str | None) -> None:
     note = ""
     if recent and recent.looked_back_to:
         back = duration((recent.at - recent.looked_back_to).total_seconds())
-        note = f"as far as {recent.records:,} records back, {back}"
+        note = f"from the last {back} of the topic"
     heads = {"At, UTC": "time", "For": "name", "Points": "n"}
-    empty = trouble or "None so far back"
+    empty = trouble or "None in this time"
     table = html.table("Last events", heads, rows, "events long", empty=empty)
     html.show(f"<h2>Last events <small>{note}</small></h2>{table}")

@@ -7,24 +7,25 @@ from typing import Any
 
 import streamlit as st
 
-from boards import lookups, sinks
+from boards import lookups
 from boards.lookups import Team
 from boards.sinks import Sink
-from boards.snapshot import Boards
+from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
 from dashboard.html import duration, moment, number, text
+from dashboard.pages.score.lookup import tell_limits
 from games.score import GAME, ID_LENGTH, TEAM_MVPS, TOP_TEAMS, percent
 from settings import settings
 
 REFRESH_SECONDS = 2
+BEST = 10
 
 
 def page() -> None:
     html.show("<h1>Team</h1>")
     sink = health.sink_in_use(settings)
-    if not sink.can_look_up:
-        html.notice(_only_the_best(sink), "wait")
+    tell_limits(sink, "a team's members, their shares and bans are unknown", settings)
     boards = refresh.refreshed(GAME, sink, settings).boards
     chosen = st.query_params.get("team")
     rows = boards.rows[TOP_TEAMS.name] if boards else []
@@ -45,14 +46,23 @@ def page() -> None:
     if picked:
         st.query_params["team"] = picked
         st.fragment(_team, run_every=REFRESH_SECONDS)(picked, sink)
+    else:
+        _best(rows[:BEST])
 
 
-def _only_the_best(sink: Sink) -> str:
-    able = " or ".join(each.title for each in sinks.sinks(settings) if each.can_look_up)
-    return (
-        f"The jobs write to {sink.title}, which holds the best only: a team's members, their "
-        f"shares and bans are unknown. With the boards in {able} they are shown."
-    )
+def _best(rows: list[Row]) -> None:
+    """Names to start from, when no team is chosen."""
+    listed = [
+        [
+            number(row["rank_number"]),
+            html.link("team", row["team_id"], row["team_name"]),
+            number(row["total_score"]),
+        ]
+        for row in rows
+    ]
+    heads = {"#": "rank", "Team": "name", "Points": "n"}
+    table = html.table(TOP_TEAMS.title, heads, listed, "narrow", empty=text(None))
+    html.show(f"<h2>{TOP_TEAMS.title}</h2>{table}")
 
 
 def _team(team_id: str, sink: Sink) -> None:
@@ -113,7 +123,7 @@ def _standing(team: Team) -> None:
         + html.facts(
             {
                 "Points": number(team.team_total),
-                "Rank": f"{number(team.rank_number)} of {number(team.teams)}",
+                "Rank": html.rank(team.rank_number, team.teams),
                 "Members who scored": number(team.members),
                 "Most valuable player": mvp_link,
                 "Share of the MVP": number(mvp["share"] if mvp else None, percent),
@@ -130,7 +140,9 @@ def _ranks(ranks: list[tuple[datetime, int]]) -> None:
         return
     numbers = [rank for _, rank in ranks]
     last = duration((ranks[-1][0] - ranks[0][0]).total_seconds())
-    note = f"last {last}; best {min(numbers)}, worst {max(numbers)}"
+    best, worst = min(numbers), max(numbers)
+    extremes = f"best {best}, worst {worst}" if best < worst else f"always {best}"
+    note = f"last {last}; {extremes}"
     line = html.spark([-rank for rank in numbers], "rank over time", len(numbers))
     html.show(f'<h2>Rank over time <small>{note}</small></h2><div class="chart">{line}</div>')
 
@@ -150,6 +162,8 @@ def _members(team: Team) -> None:
     ]
     heads = {"#": "rank", "Member": "name", "Points": "value", "Share": "value"}
     heads |= {"Fair share": "value"}
-    note = "a fair share of ×1 is neither more nor less than the others"
+    note = "fair share ×1: an equal part of the team's points"
+    if team.members is None:
+        note = "the most valuable player only: the others are unknown"
     table = html.table("Members", heads, rows, "ranks members")
     html.show(f"<h2>Members <small>{note}</small></h2>{table}")
