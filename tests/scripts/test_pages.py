@@ -86,7 +86,8 @@ def test_each_page_opens_within_seconds_and_asks_nobody_else(browser, address, p
         "console", lambda message: errors.append(message) if message.type == "error" else None
     )
     opened.goto(address + path)
-    opened.get_by_role("heading", name=PAGES[path]).wait_for(state="attached", timeout=MILLIS)
+    heading = opened.get_by_role("heading", name=PAGES[path], exact=True)
+    heading.wait_for(state="attached", timeout=MILLIS)
     opened.wait_for_load_state("networkidle")
     opened.close()
     assert (foreign, [each.text for each in errors]) == ([], [])
