@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,19 @@ CHECKPOINT_SECONDS = 120  # after which one is given up
 CLIENT_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
+@contextmanager
+def _client_java_options() -> Iterator[None]:
+    """For the Java of this process only: services that it starts read the same variable."""
+    if "JVM_ARGS" in os.environ:
+        yield
+        return
+    os.environ["JVM_ARGS"] = CLIENT_JAVA_OPTIONS
+    try:
+        yield
+    finally:
+        os.environ.pop("JVM_ARGS", None)
+
+
 def table_environment(settings: Settings, is_application: bool = False) -> TableEnvironment:
     """A TableEnvironment that submits to the JobManager in the settings; an application's, to its
     own.
@@ -32,10 +46,13 @@ def table_environment(settings: Settings, is_application: bool = False) -> Table
     os.environ.update({"_python_worker_execution_mode": "process"})
     if not is_application:
         os.environ.update(flink.environment(settings))
-        os.environ.setdefault("JVM_ARGS", CLIENT_JAVA_OPTIONS)
     from pyflink.common import Configuration
+    from pyflink.java_gateway import get_gateway
     from pyflink.table import EnvironmentSettings, TableEnvironment
 
+    if not is_application:
+        with _client_java_options():
+            get_gateway()
     config = Configuration()
     options = _configuration(settings) | ({} if is_application else _place(settings))
     for key, value in options.items():
