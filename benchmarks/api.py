@@ -20,14 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-import psutil
 import requests
 import uvloop
 
+from benchmarks import system
 from benchmarks.figures import percentile
 from boards.sinks import sink
 from clients import postgres
-from compose import services
 from games.score import GAME, PLAYER_TOTALS
 from settings import Settings, settings
 
@@ -220,9 +219,9 @@ def measured(settings: Settings, rate: float, seconds: float, port: int) -> Row:
         return uvloop.run(Sender(_questions(host, players, rate, seconds)).send(host, port))
 
     ask(WARM_UP_SECONDS)
-    before = _cpu_seconds(settings)
+    before = system.cpu_seconds(settings)
     answers = ask(seconds)
-    used = {name: each - before[name] for name, each in _cpu_seconds(settings).items()}
+    used = {name: each - before[name] for name, each in system.cpu_seconds(settings).items()}
     return {
         "what": f"{rate:,.0f} questions/s for {seconds:.0f} s, boards in {asked['sink']}",
         "players": len(players),
@@ -247,17 +246,6 @@ def measured(settings: Settings, rate: float, seconds: float, port: int) -> Row:
 
 def _millis(seconds: Sequence[float], percent: float) -> float:
     return round(1000 * percentile(seconds, percent), 1)
-
-
-def _cpu_seconds(settings: Settings) -> dict[str, float]:
-    """CPU seconds of every service so far, with its children."""
-    found = {}
-    for each in services.rpc(settings).getAllProcessInfo():
-        if each["pid"]:
-            process = psutil.Process(each["pid"])
-            family = [process, *process.children(recursive=True)]
-            found[each["name"]] = sum(sum(one.cpu_times()[:4]) for one in family)
-    return found
 
 
 def main() -> int:

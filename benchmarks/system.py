@@ -165,9 +165,9 @@ class Watch:
 
 
 def processes(settings: Settings) -> dict[str, psutil.Process]:
-    """The process of each service."""
-    pids = {each["name"]: each["pid"] for each in services.rpc(settings).getAllProcessInfo()}
-    return {name: psutil.Process(pids[name]) for name in SERVICES if pids.get(name)}
+    """The process of each service that runs."""
+    infos = services.rpc(settings).getAllProcessInfo()
+    return {each["name"]: psutil.Process(each["pid"]) for each in infos if each["pid"]}
 
 
 def cpu_seconds(settings: Settings) -> dict[str, float]:

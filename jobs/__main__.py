@@ -35,6 +35,7 @@ AT_ONCE = 4  # jobs; more have no use on few cores
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when all asked-for jobs run, 1 when Flink refused one, 2 for wrong usage."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = _parse(arguments)
     except SettingError as error:
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # Flink's come as many types; a person reads one sentence
         if options.verbose:
             raise
-        what, again = _asked_for(options, sys.argv[1:] if arguments is None else arguments)
+        what, again = _asked_for(options, arguments)
         print(f"Could not {what}: {flink.readable(error)}", file=sys.stderr)
         print(f"For the whole stack trace: {again} --verbose", file=sys.stderr)
         return 1
@@ -66,12 +67,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _asked_for(options: argparse.Namespace, arguments: list[str]) -> tuple[str, str]:
     """What a command was to do, and the command itself, as a person knows both."""
-    for verb in SCRIPTS:
-        if getattr(options, verb):
-            rest = [word for word in arguments if word != f"--{verb}"]
-            return verb, shlex.join([f"scripts/{verb}.sh", *rest])
+    script = _script(arguments)
+    if script:
+        rest = [word for word in arguments if word != f"--{script}"]
+        return script, shlex.join([f"scripts/{script}.sh", *rest])
     what = "explain" if options.explain else "move the boards" if options.switch else "start"
     return what, shlex.join([".venv/bin/python", "-m", "jobs", *arguments])
+
+
+def _script(arguments: list[str]) -> str | None:
+    """The script that calls this module with these words, None when a person does."""
+    return next((verb for verb in SCRIPTS if f"--{verb}" in arguments), None)
 
 
 def _all_jobs() -> list[tuple[str, str]]:
@@ -79,10 +85,9 @@ def _all_jobs() -> list[tuple[str, str]]:
     return [(game.name, job) for game in chosen(settings) for job in game.jobs]
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def _parse(arguments: list[str]) -> argparse.Namespace:
     names = [job for _, job in _all_jobs()]
-    words = sys.argv[1:] if arguments is None else arguments
-    script = next((verb for verb in SCRIPTS if f"--{verb}" in words), None)
+    script = _script(arguments)
     parser = argparse.ArgumentParser(
         prog=f"scripts/{script}.sh" if script else "python -m jobs",
         usage="%(prog)s [job …] [--verbose]" if script else None,

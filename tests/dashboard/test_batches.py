@@ -29,6 +29,14 @@ class Slow:
         return {each: each.upper() for each in ids if each != "nobody"}
 
 
+@pytest.fixture
+def quick() -> Slow:
+    """One that waits for nothing."""
+    looked_up = Slow()
+    looked_up.goes_on.set()
+    return looked_up
+
+
 async def asked_meanwhile(asking: Batches, slow: Slow, *ids: str) -> list:
     """The answers, or errors, for ids that are asked for while "first" is looked up."""
     first = asyncio.create_task(asking.ask("first"))
@@ -68,47 +76,41 @@ def test_what_cannot_be_looked_up_is_told_to_all_who_asked_and_asked_again():
 
 
 @pytest.mark.parametrize(("seconds", "times"), [(1000, 1), (0, 2)])
-def test_an_answer_is_remembered_for_so_long(monkeypatch, seconds, times):
+def test_an_answer_is_remembered_for_so_long(monkeypatch, quick, seconds, times):
     monkeypatch.setattr(batches, "CACHED_SECONDS", seconds)
-    slow = Slow()
-    slow.goes_on.set()
-    asking = Batches(slow.look_up)
+    asking = Batches(quick.look_up)
 
     async def ask() -> None:
         assert [await asking.ask("a"), await asking.ask("a")] == ["A", "A"]
 
     asyncio.run(ask())
-    assert slow.batches == [["a"]] * times
+    assert quick.batches == [["a"]] * times
 
 
-def test_what_is_asked_for_all_the_time_is_looked_up_again_while_nobody_waits(monkeypatch):
+def test_what_is_asked_for_all_the_time_is_looked_up_again_while_nobody_waits(monkeypatch, quick):
     monkeypatch.setattr(batches, "CACHED_SECONDS", 1000)
-    slow = Slow()
-    slow.goes_on.set()
-    asking = Batches(slow.look_up)
+    asking = Batches(quick.look_up)
 
     async def ask() -> None:
         assert await asking.ask("a") == "A"
         assert await asking.ask("b") == "B"
-        slow.goes_on.clear()
-        slow.has_begun.clear()
+        quick.goes_on.clear()
+        quick.has_begun.clear()
         assert [await asking.ask("a"), await asking.ask("a")] == ["A", "A"]
-        assert await asyncio.to_thread(slow.has_begun.wait, WAIT_SECONDS)
-        slow.goes_on.set()
+        assert await asyncio.to_thread(quick.has_begun.wait, WAIT_SECONDS)
+        quick.goes_on.set()
 
     asyncio.run(ask())
-    assert slow.batches == [["a"], ["b"], ["a"]]
+    assert quick.batches == [["a"], ["b"], ["a"]]
 
 
-def test_only_the_last_answers_are_remembered(monkeypatch):
+def test_only_the_last_answers_are_remembered(monkeypatch, quick):
     monkeypatch.setattr(batches, "REMEMBERED", 2)
-    slow = Slow()
-    slow.goes_on.set()
-    asking = Batches(slow.look_up)
+    asking = Batches(quick.look_up)
 
     async def ask() -> None:
         for each in ("a", "b", "c", "c", "b", "a"):
             assert await asking.ask(each) == each.upper()
 
     asyncio.run(ask())
-    assert slow.batches == [["a"], ["b"], ["c"], ["a"]]
+    assert quick.batches == [["a"], ["b"], ["c"], ["a"]]

@@ -62,11 +62,14 @@ def test_a_job_that_the_sink_does_not_have_is_refused_by_its_name(verb):
     assert "top_teams:" not in done.stderr
 
 
+def run_script(name: str, option: str) -> subprocess.CompletedProcess[str]:
+    script = PROJECT / "scripts" / f"{name}.sh"
+    return subprocess.run([script, option], capture_output=True, text=True)
+
+
 @pytest.mark.parametrize("script", ["suspend", "resume", "rebuild", "status", "reset", "stop"])
 def test_the_help_of_a_script_speaks_of_itself(script):
-    done = subprocess.run(
-        [PROJECT / "scripts" / f"{script}.sh", "--help"], capture_output=True, text=True
-    )
+    done = run_script(script, "--help")
     assert done.returncode == 0
     assert f"scripts/{script}.sh" in done.stdout
     assert "python -m" not in done.stdout
@@ -74,9 +77,7 @@ def test_the_help_of_a_script_speaks_of_itself(script):
 
 @pytest.mark.parametrize("script", ["suspend", "rebuild", "status", "reset", "stop"])
 def test_an_unknown_option_does_nothing_and_names_the_script(script):
-    done = subprocess.run(
-        [PROJECT / "scripts" / f"{script}.sh", "--golf"], capture_output=True, text=True
-    )
+    done = run_script(script, "--golf")
     assert done.returncode == 2
     assert f"scripts/{script}.sh" in done.stderr
     assert "python -m" not in done.stderr

@@ -14,7 +14,7 @@ from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
 from dashboard.html import duration, moment, number, text
-from dashboard.pages.score.lookup import tell_limits
+from dashboard.pages.score.lookup import BEST, ranked, tell_limits
 from games.score import (
     GAME,
     HOT_STREAKS,
@@ -27,7 +27,7 @@ from games.score import (
 from settings import settings
 
 REFRESH_SECONDS = 2
-NEIGHBOURS, BEST = 3, 10
+NEIGHBOURS = 3
 
 
 def page() -> None:
@@ -56,7 +56,7 @@ def _best(sink: Sink) -> None:
     """Names to start from, when nobody is chosen."""
     boards = refresh.refreshed(GAME, sink, settings).boards
     rows = boards.rows[TOP_PLAYERS.name][:BEST] if boards else []
-    html.show(f"<h2>{TOP_PLAYERS.title}</h2>{_ranked(TOP_PLAYERS.title, rows)}")
+    html.show(ranked(TOP_PLAYERS.title, TOP_PLAYERS, rows))
 
 
 def _found(words: str) -> str | None:
@@ -176,21 +176,7 @@ def _form(form: Row) -> None:
 def _neighbours(player: Player) -> None:
     ids = [row["user_id"] for row in player.neighbours]
     marked = ids.index(player.user_id) if player.user_id in ids else None
-    title = "Neighbours in rank"
-    html.show(f"<h2>{title}</h2>{_ranked(title, player.neighbours, marked)}")
-
-
-def _ranked(title: str, players: list[Row], marked: int | None = None) -> str:
-    rows = [
-        [
-            number(row["rank_number"]),
-            html.link("player", row["user_id"], row["user_name"]),
-            number(row["total_score"]),
-        ]
-        for row in players
-    ]
-    heads = {"#": "rank", "Player": "name", "Points": "n"}
-    return html.table(title, heads, rows, "narrow", empty=text(None), marked=marked)
+    html.show(ranked("Neighbours in rank", TOP_PLAYERS, player.neighbours, marked))
 
 
 def _events(recent: Recent | None, trouble: str | None) -> None:

@@ -10,16 +10,15 @@ import streamlit as st
 from boards import lookups
 from boards.lookups import Team
 from boards.sinks import Sink
-from boards.snapshot import Boards, Row
+from boards.snapshot import Boards
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
 from dashboard.html import duration, moment, number, text
-from dashboard.pages.score.lookup import tell_limits
+from dashboard.pages.score.lookup import BEST, ranked, tell_limits
 from games.score import GAME, ID_LENGTH, TEAM_MVPS, TOP_TEAMS, percent
 from settings import settings
 
 REFRESH_SECONDS = 2
-BEST = 10
 
 
 def page() -> None:
@@ -47,22 +46,7 @@ def page() -> None:
         st.query_params["team"] = picked
         st.fragment(_team, run_every=REFRESH_SECONDS)(picked, sink)
     else:
-        _best(rows[:BEST])
-
-
-def _best(rows: list[Row]) -> None:
-    """Names to start from, when no team is chosen."""
-    listed = [
-        [
-            number(row["rank_number"]),
-            html.link("team", row["team_id"], row["team_name"]),
-            number(row["total_score"]),
-        ]
-        for row in rows
-    ]
-    heads = {"#": "rank", "Team": "name", "Points": "n"}
-    table = html.table(TOP_TEAMS.title, heads, listed, "narrow", empty=text(None))
-    html.show(f"<h2>{TOP_TEAMS.title}</h2>{table}")
+        html.show(ranked(TOP_TEAMS.title, TOP_TEAMS, rows[:BEST]))
 
 
 def _team(team_id: str, sink: Sink) -> None:
