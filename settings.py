@@ -125,6 +125,17 @@ class Settings:
         ("no", "yes"),
     )
     parallelism: int = _setting(1, "parallelism of each job")
+    state_backend: str = _setting(
+        "hashmap",
+        "where jobs keep their state: hashmap = on the heap; rocksdb = on disk, for more players "
+        "than memory holds",
+        ("hashmap", "rocksdb"),
+    )
+    rocksdb_memory_mb: int = _setting(
+        0,
+        "how much of the TaskManager's memory RocksDB has, in MB; 0 = none, or a quarter with "
+        "state_backend=rocksdb",
+    )
     checkpoint_seconds: int = _setting(10, "time between checkpoints")
     sink_flush_millis: int = _setting(200, "the longest time that the sink holds rows back")
     totals_flush_seconds: int = _setting(

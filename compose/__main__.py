@@ -33,9 +33,9 @@ def check() -> None:
 
 
 def fetch(*libraries: str) -> None:
-    """download the jars of these libraries, or all, that are not there yet and check them"""
+    """download the jars of these libraries, or all, check them, and compile the functions"""
     jars.fetch(settings.state / "jars", *libraries)
-    flink.link_own_jars(settings)
+    flink.complete_library(settings)
 
 
 def launch(*names: str) -> None:

@@ -6,6 +6,7 @@ import psutil
 from ruamel.yaml import YAML
 
 from clients.flink import home, library
+from compose import functions
 from games import chosen
 from settings import Settings
 
@@ -14,8 +15,11 @@ from settings import Settings
 SPARE_SLOTS = 1
 
 
-def link_own_jars(settings: Settings) -> None:
-    """Put the wheel's jars beside the connectors."""
+def complete_library(settings: Settings) -> None:
+    """Put the wheel's jars, and the functions that the SQL calls, beside the connectors.
+
+    Raises SetupError when the compiler cannot be had.
+    """
     folder = library(settings)
     folder.mkdir(parents=True, exist_ok=True)
     for jar in (home() / "lib").glob("*.jar"):
@@ -23,6 +27,7 @@ def link_own_jars(settings: Settings) -> None:
         if not link.exists():
             link.unlink(missing_ok=True)
             link.symlink_to(jar)
+    functions.compile_into(folder, settings.state / "jars")
 
 
 def java_options() -> str:
@@ -43,8 +48,13 @@ def taskmanager_memory_mb(settings: Settings) -> int:
     return int(min(6144, max(2048, third)))
 
 
-def state_memory_mb(settings: Settings) -> int:
-    """How much of the TaskManager's memory RocksDB has, in MB: a quarter."""
+def rocksdb_memory_mb(settings: Settings) -> int:
+    """How much of the TaskManager's memory RocksDB has, in MB; the heap has what it has not.
+
+    As set, else a quarter where RocksDB keeps the state.
+    """
+    if settings.rocksdb_memory_mb or settings.state_backend != "rocksdb":
+        return settings.rocksdb_memory_mb
     return taskmanager_memory_mb(settings) // 4
 
 

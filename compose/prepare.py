@@ -13,7 +13,7 @@ from clients.errors import SetupError
 from clients.passwords import passwords
 from clients.postgres import ADMIN
 from compose import jars, layout
-from compose.flink import link_own_jars, slots_per_parallel
+from compose.flink import complete_library, slots_per_parallel
 from settings import SettingError, Settings, settings
 
 OURS = "leaderboard"  # the user of the project's image
@@ -35,7 +35,7 @@ def prepare(settings: Settings, owner: int, flink_owner: int, grafana_owner: int
     layout.check(state / "data", ["flink"], REMEDY)
     layout.mark(state / "data")
     jars.fetch(state / "jars", "flink")
-    link_own_jars(settings)
+    complete_library(settings)
     # PyFlink starts Java with the options in this folder.
     shutil.copytree(flink.home() / "conf", state / "conf" / "flink", dirs_exist_ok=True)
     write_slots(settings)

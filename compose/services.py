@@ -354,7 +354,7 @@ def _values(settings: Settings) -> dict[str, object]:
         "supervisor_password": passwords(settings.state)["supervisor"],
         "java_options": flink_cluster.java_options(),
         "taskmanager_memory_mb": flink_cluster.taskmanager_memory_mb(settings),
-        "state_memory_mb": flink_cluster.state_memory_mb(settings),
+        "rocksdb_memory_mb": flink_cluster.rocksdb_memory_mb(settings),
         "task_slots": flink_cluster.task_slots(settings),
     }
 

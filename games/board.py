@@ -162,7 +162,7 @@ class Game:
     title: str
     topic: Callable[[Settings], str]
     tables: tuple[Table, ...]
-    sources: Callable[[Settings], tuple[str, ...]]
+    sources: tuple[str, ...]
     values: Callable[[Settings], Mapping[str, object]] = field(default=lambda settings: {})
     rejects: str | None = None
     counts: Mapping[str, str] = field(default_factory=dict, hash=False)

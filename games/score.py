@@ -138,60 +138,15 @@ MEMBER_TOTALS = Table(
     for_lookups=True,
 )
 
-# JSON's white space: space, tab, line feed, carriage return. An id of nothing else is blank.
-BLANKS = r"U&'\0020\0009\000A\000D'"
-
-# An event as injectors write it, within all limits but those of its time: these fields in this
-# order, whole numbers, texts without escapes. Only single characters are repeated: a pattern that
-# repeats a group calls itself for each time, and a long message would overflow the stack. Java
-# looks up a class of single characters in one step, and a range in another.
-_CHARACTER = r'[^"\\' + "".join(rf"\x{code:02x}" for code in range(32)) + "]"
-_TEXT, _NAME = f'"{_CHARACTER}*"', f'"{_CHARACTER}{{0,{NAME_LENGTH}}}"'
-_ID = f'"(?! *"){_CHARACTER}{{1,{ID_LENGTH}}}"'
-_SCORE, _MILLIS = r"(?:0|[1-9]\d{0,5})", r"[1-9]\d{12}"
-USUAL_EVENT = (
-    rf'^\{{"event_id": ?{_TEXT}, ?"user_id": ?{_ID}, ?"user_name": ?{_NAME}'
-    rf', ?"team_id": ?{_ID}, ?"team_name": ?{_NAME}, ?"score": ?{_SCORE}'
-    rf', ?"event_time_millis": ?{_MILLIS}, ?"event_type": ?{_TEXT}\}}\z'
-)
-# The values of such an event, each by its colon: what is between quotes, or digits.
-USUAL_VALUE = r': ?"?((?<=")[^"]*|\d+)"?[,}]'
-# What ends with the 13 digits of the time: in one object that ends with its time and its type, and
-# as nearly all others write it. Patterns that begin with plain characters are found fast.
-LAST_TIME = (
-    r'"event_time_millis"(?<!\\"event_time_millis")'
-    rf': ?{_MILLIS}(?=, ?"event_type": ?"[^"\\]*"\}}\z)'
-)
-PLAIN_TIME = r'"event_time_millis"\s*:\s*"?\d{13}(?=["\s,}])'
-
-
-def _sources(settings: Settings) -> tuple[str, ...]:
-    is_deduplicated = settings.deduplicate_minutes > 0
-    return (
-        "messages.sql",
-        "classified_messages.sql",
-        "valid_events.sql",
-        "accepted_events.sql" if is_deduplicated else "all_valid_events.sql",
-        "player_season_totals.sql",
-        "team_season_totals.sql",
-        "member_season_totals.sql",
-    )
-
-
 def _values(settings: Settings) -> dict[str, object]:
     return {
-        "blanks": BLANKS,
-        "usual_event": USUAL_EVENT,
-        "usual_value": USUAL_VALUE,
-        "last_time": LAST_TIME,
-        "plain_time": PLAIN_TIME,
         "id_length": ID_LENGTH,
         "name_length": NAME_LENGTH,
         "highest_score": HIGHEST_SCORE,
         "ahead_millis": AHEAD_MILLIS,
+        "deduplicate_minutes": settings.deduplicate_minutes,
         "streak_slide_seconds": settings.streak_slide_seconds,
         "hour_millis": HOUR_MILLIS,
-        "earlier_seconds": LONG_SECONDS - settings.streak_slide_seconds,
         "found_players": FOUND_PLAYERS,
         "searched_best": SEARCHED_BEST,
         "members": MEMBERS,
@@ -223,7 +178,16 @@ GAME = Game(
         PLAYER_TOTALS,
         MEMBER_TOTALS,
     ),
-    sources=_sources,
+    sources=(
+        "messages.sql",
+        "classified_messages.sql",
+        "valid_events.sql",
+        "accepted_events.sql",
+        "player_season_totals.sql",
+        "team_season_totals.sql",
+        "latest_team_totals.sql",
+        "member_season_totals.sql",
+    ),
     values=_values,
     rejects=REJECTED_EVENTS.name,
     counts={"Players": PLAYER_TOTALS.name, "Teams": TEAM_MVPS.name},

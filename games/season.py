@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from settings import Settings
 
-HOUR_MILLIS = 3_600_000
+MINUTE_MILLIS = 60_000
+HOUR_MILLIS = 60 * MINUTE_MILLIS
 DAY_MILLIS = 24 * HOUR_MILLIS
 WEEK_MILLIS = 7 * DAY_MILLIS
 

@@ -13,12 +13,8 @@ from settings import PROJECT, Settings
 
 SPARE_PLACES = 20  # kept beyond the board's size: when somebody is banned, others move up
 
-# Flink's planner computes a step once for all who use it only while all of them use the same
-# columns of it. Where one use needs fewer, it drops the rest, and with that the two steps are no
-# longer the same: it then runs the whole step twice. It may not reason about a random value, so a
-# condition with one keeps columns, and keeps an expression from being copied to where it is used.
-KEEP_ONCE = "RAND() >= 0"  # always true
-NEVER = "RAND() < 0"  # always false
+# In how many parts a key's event ids lie. RocksDB reads and writes a part whole for each event.
+PARTS = {"hashmap": 1, "rocksdb": 1024}
 
 
 def read(path: str, **values: object) -> str:
@@ -40,7 +36,7 @@ def sources(game: Game, settings: Settings, **where: str) -> list[str]:
     `where` says how its topic is reached: `group`, the consumer group, and `kafka_options`.
     """
     values = _values(game, settings) | where
-    return [read(f"{game.name}/sources/{file}", **values) for file in game.sources(settings)]
+    return [read(f"{game.name}/sources/{file}", **values) for file in game.sources]
 
 
 def metric(game: Game, table: Table, settings: Settings) -> str:
@@ -54,8 +50,8 @@ def _values(game: Game, settings: Settings) -> dict[str, object]:
         "places": places(settings),
         "season_start": season.of(settings).start_sql("event_millis"),
         "max_late_millis": settings.max_late_hours * season.HOUR_MILLIS,
-        "keep_once": KEEP_ONCE,
-        "never": NEVER,
+        "kept_minutes": (season.of(settings).retention_millis(settings) or 0) // season.MINUTE_MILLIS,
+        "parts": PARTS[settings.state_backend],
         **game.values(settings),
     }
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 CHECKPOINT_SECONDS = 120  # after which one is given up
 # Compiling some plans takes seconds. Java's second compiler would cost more than it saves.
 CLIENT_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# The general functions that the SQL of all games may call, by name; functions/ has their source.
+FUNCTIONS = {
+    "first_arrivals": "FirstArrivals",
+    "running_totals": "RunningTotals",
+    "sliding_sums": "SlidingSums",
+}
 
 
 @contextmanager
@@ -73,8 +79,7 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         "pipeline.object-reuse": "true",  # no copy of a row between the operators of a chain
         "execution.buffer-timeout.interval": "20 ms",  # a row waits so long at three exchanges
-        # State may be larger than the heap; checkpoints and recoveries copy files as they are.
-        "state.backend.type": "rocksdb",
+        "state.backend.type": settings.state_backend,
         # Half of the bytes in files and checkpoints.
         "state.backend.rocksdb.compression.per.level": "LZ4_COMPRESSION",
         # Most event ids are new, and looked up all the same.
@@ -129,11 +134,20 @@ def define_tables(
     environment: TableEnvironment, game: Game, sink_name: str, settings: Settings, group: str
 ) -> None:
     """Define what a game's SELECTs read from, as a consumer group, and its tables in a sink."""
+    define_functions(environment)
     for statement in source_statements(game, settings, group):
         environment.execute_sql(statement)
     target = sink(sink_name, settings)
     for table in target.tables(game.tables):
         environment.execute_sql(target.define(table))
+
+
+def define_functions(environment: TableEnvironment) -> None:
+    """Make the general functions known."""
+    for name, java_class in FUNCTIONS.items():
+        environment.execute_sql(
+            f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS 'leaderboard.functions.{java_class}'"
+        )
 
 
 def source_statements(game: Game, settings: Settings, group: str) -> list[str]:
@@ -163,7 +177,7 @@ def compile_plan(
     for table in tables:
         statements.add_insert_sql(insert(game, table, settings))
     compiled = json.loads(statements._j_statement_set.compilePlan().asJsonString())
-    plan = plans.rewritten(compiled, settings.deduplicate_minutes)
+    plan = plans.rewritten(compiled)
     return environment.load_plan(PlanReference.from_json_string(json.dumps(plan)))
 
 

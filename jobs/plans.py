@@ -1,23 +1,30 @@
-"""Rewrites the plan that Flink has compiled, where Flink's configuration has no words for it.
+"""Rewrites the plan that Flink has compiled, where neither SQL nor a setting has words for it.
 
 A compiled plan is JSON: a list of operators (nodes), each with its id and configuration, and of
-edges between them. What is changed, on the way from the event ids to a total:
+edges between them. What is changed, on the way from an event to a board of totals:
 
-    before                                   after `rewritten`
-    38 deduplicate  ttl: season + 2 days     1 deduplicate   ttl: deduplicate_minutes
-    39 exchange                              3 mini-batch-assigner  every 100 ms (new)
-    40 group-aggregate                       4 exchange
-                                             2 group-aggregate      mini-batch: on
+    before                                    after `rewritten`
+    38 first_arrivals    by user_id           1 first_arrivals      by user_id
+    39 exchange          hash of user_id      5 mini-batch-assigner every 100 ms (new)
+    40 running_totals    by user_id           2 running_totals      by user_id
+    41 exchange          hash of season, user 6 exchange            hash of season, user
+    42 group-aggregate   MAX(total)           3 group-aggregate     MAX(total)
+    43 exchange          hash of season       7 exchange            hash of season
+    44 rank              Retract              4 rank                UpdateFast
 
-- `_with_event_ids_ttl`: one time to live holds for the whole job; event ids are forgotten sooner
-  than totals.
-- `_with_mini_batches`: Flink batches whole jobs only. De-duplication would no longer be
-  append-only then, and all behind it would retract; and in a job with windows a batch ends with
-  the watermark, so a lagging partition would hold back the totals. Here the totals alone are
-  batched, and what joins them: a batch reads a total once, not once for each event.
-- `_with_own_numbers`: an operator finds its state in a savepoint by its number. Flink numbers
-  operators on from one plan to the next; here they are numbered from 1, first those with state, so
-  that one more or less of the others moves none of them.
+- `_with_growing_ranks`: the planner takes it that what comes out of a process table function may be
+  taken back, and makes a rank of it that keeps every row, for the case that the best falls. A MAX
+  or COUNT of rows that are only added never falls: the best rows are enough.
+- `_with_ticks`: running_totals tells its totals when its input's watermark moves on. An assigner of
+  mini-batches before it makes that a clock: a watermark every 100 ms, whatever the events' time is.
+- `_with_mini_batches`: totals that are made from events by GROUP BY, and what joins totals, work in
+  batches of that clock too. Flink's own setting would batch whole jobs, and in a job with windows
+  a batch ends with the watermark, so that a lagging partition would hold back the totals.
+- `_without_exchanges`: a function's rows are partitioned by its key already, which the planner does
+  not know. Another function by the same key takes them in the same thread.
+- `numbered`: an operator finds its state in a savepoint by its number. Flink numbers operators on
+  from one plan to the next; here they are numbered from 1, first those with state, so that one more
+  or less of the others moves none of them.
 
 The form of a plan is Flink's own and may change with its version.
 """
@@ -28,16 +35,18 @@ from typing import Any
 
 from clients.errors import JobError
 
-Plan = dict[str, Any]
+Node = dict[str, Any]
 
 KNOWN_VERSION = "2.3"
 BATCH_MILLIS, BATCH_ROWS = 100, 10_000  # totals take in at once what comes in so long, or so many
 # Operators that remember nothing.
 STATELESS = ("stream-exec-calc", "stream-exec-exchange", "stream-exec-mini-batch-assigner")
+GROWING = ("$MAX$1", "$COUNT$1")  # aggregates that never fall while rows are only added
+TICKED = "running_totals"
 
 
-def rewritten(plan: Plan, deduplicate_minutes: int) -> Plan:
-    """The plan with all three changes. Raises JobError for a plan of another Flink."""
+def rewritten(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan with all changes. Raises JobError for a plan of another Flink."""
     version = plan.get("flinkVersion")
     if version != KNOWN_VERSION:
         raise JobError(
@@ -45,50 +54,171 @@ def rewritten(plan: Plan, deduplicate_minutes: int) -> Plan:
             f"{KNOWN_VERSION}. Install the apache-flink that requirements.txt names, or bring "
             "jobs/plans.py up to date: tests/plan shows what must hold."
         )
-    return numbered(batched(_with_event_ids_ttl(plan, deduplicate_minutes)))
+    graph = Graph(plan)
+    _with_growing_ranks(graph)
+    _without_exchanges(graph)
+    _with_ticks(graph)
+    _with_mini_batches(graph)
+    return numbered(graph.plan())
 
 
-def _with_event_ids_ttl(plan: Plan, minutes: int) -> Plan:
-    nodes = [
-        node | {"state": [state | {"ttl": f"{minutes} min"} for state in node["state"]]}
-        if node["type"].startswith("stream-exec-deduplicate")
-        else node
-        for node in plan["nodes"]
-    ]
-    return plan | {"nodes": nodes}
+class Graph:
+    """A plan's operators by number, and who reads whom."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._plan = plan
+        self.nodes: dict[int, Node] = {node["id"]: dict(node) for node in plan["nodes"]}
+        self.edges: list[dict[str, Any]] = list(plan["edges"])
+
+    def plan(self) -> dict[str, Any]:
+        return self._plan | {"nodes": list(self.nodes.values()), "edges": self.edges}
+
+    def of(self, kind: str) -> list[Node]:
+        """The operators of a kind: `rank` for all versions of stream-exec-rank."""
+        return [node for node in self.nodes.values() if _is(node, kind)]
+
+    def source(self, node: Node) -> Node:
+        """What the operator reads, of one that reads from one."""
+        (edge,) = (edge for edge in self.edges if edge["target"] == node["id"])
+        return self.nodes[edge["source"]]
+
+    def readers(self, node: Node) -> list[Node]:
+        return [self.nodes[edge["target"]] for edge in self.edges if edge["source"] == node["id"]]
+
+    def leave_out(self, node: Node) -> None:
+        """Let those who read this operator read what it reads."""
+        source = self.source(node)["id"]
+        self.edges = [
+            edge | {"source": source} if edge["source"] == node["id"] else edge
+            for edge in self.edges
+            if edge["target"] != node["id"]
+        ]
+        del self.nodes[node["id"]]
+
+    def put_assigner(self, before: Node) -> None:
+        """Let an operator read through an assigner of mini-batches by the clock."""
+        (edge,) = (edge for edge in self.edges if edge["target"] == before["id"])
+        assigner = {
+            "id": max(self.nodes) + 1,
+            "type": "stream-exec-mini-batch-assigner_1",
+            "miniBatchInterval": {"interval": BATCH_MILLIS, "mode": "ProcTime"},
+            "inputProperties": [ANY_INPUT],
+            "outputType": self.nodes[edge["source"]]["outputType"],
+            "description": f"MiniBatchAssigner(interval=[{BATCH_MILLIS}ms], mode=[ProcTime])",
+        }
+        self.nodes[assigner["id"]] = assigner
+        self.edges.remove(edge)
+        self.edges += [edge | {"target": assigner["id"]}, edge | {"source": assigner["id"]}]
 
 
-def batched(plan: Plan) -> Plan:
-    """The plan with mini-batches for its totals and for what joins them."""
-    nodes = {node["id"]: dict(node) for node in plan["nodes"]}
-    inputs = {edge["target"]: edge for edge in plan["edges"]}
-    assigners: list[dict[str, Any]] = []
-    edges = list(plan["edges"])
-    for number, node in nodes.items():
-        is_total = node["type"].startswith("stream-exec-group-aggregate")
-        if is_total or node["type"].startswith("stream-exec-join"):
+ANY_INPUT = {
+    "requiredDistribution": {"type": "UNKNOWN"},
+    "damBehavior": "PIPELINED",
+    "priority": 0,
+}
+
+
+def _is(node: Node, *kinds: str) -> bool:
+    return node["type"].rsplit("_", 1)[0] in [f"stream-exec-{kind}" for kind in kinds]
+
+
+def _with_growing_ranks(graph: Graph) -> None:
+    for rank in graph.of("rank"):
+        aggregate = graph.source(graph.source(rank))
+        if rank["rankStrategy"]["type"] != "Retract" or not _grows(aggregate, rank):
+            continue
+        rank["rankStrategy"] = {
+            "type": "UpdateFast",
+            "primaryKeys": list(range(len(aggregate["grouping"]))),
+        }
+        # Nobody has to hear what a total was before it grew.
+        if all(_keeps_one_row(each, graph) for each in graph.readers(aggregate)):
+            aggregate["generateUpdateBefore"] = False
+
+
+def _grows(aggregate: Node, rank: Node) -> bool:
+    """Whether the rank is by the greatest of a value that the aggregate never lowers."""
+    if not _is(aggregate, "group-aggregate") or aggregate["needRetraction"]:
+        return False
+    first = rank["orderBy"]["fields"][0]
+    call = first["index"] - len(aggregate["grouping"])
+    return (
+        call >= 0
+        and not first["isAscending"]
+        and aggregate["aggCalls"][call]["internalName"] in GROWING
+    )
+
+
+def _keeps_one_row(reader: Node, graph: Graph) -> bool:
+    """Whether a reader of totals replaces the row that it has of a key."""
+    while _is(reader, "calc", "exchange"):
+        (reader,) = graph.readers(reader)
+    if _is(reader, "rank"):
+        return reader["rankStrategy"]["type"] == "UpdateFast"
+    return _is(reader, "join", "sink")
+
+
+def _without_exchanges(graph: Graph) -> None:
+    for exchange in graph.of("exchange"):
+        readers = graph.readers(exchange)
+        distribution = exchange["inputProperties"][0]["requiredDistribution"]
+        if (
+            distribution["type"] == "HASH"
+            and all(_is(each, "process-table-function") for each in readers)
+            and _partition(graph, graph.source(exchange)) == distribution["keys"]
+        ):
+            for reader in readers:
+                reader["inputProperties"] = [ANY_INPUT]
+            graph.leave_out(exchange)
+
+
+def _partition(graph: Graph, node: Node) -> list[int] | None:
+    """The columns by which a function has partitioned the rows that an operator gives."""
+    if _is(node, "process-table-function"):
+        return list(range(len(_input(node)["partitionKeys"])))  # its key comes first
+    if not _is(node, "calc"):
+        return None
+    keys = _partition(graph, graph.source(node))
+    passed = [column.get("inputIndex") for column in node["projection"]]
+    if keys is None or not set(keys) <= set(passed):
+        return None
+    return [passed.index(key) for key in keys]
+
+
+def _input(function: Node) -> Node:
+    operand: Node = function["functionCall"]["operands"][0]
+    return operand
+
+
+def _with_ticks(graph: Graph) -> None:
+    for function in graph.of("process-table-function"):
+        if function["functionCall"].get("systemName") == TICKED:
+            source = graph.source(function)
+            graph.put_assigner(source if _is(source, "exchange") else function)
+
+
+def _with_mini_batches(graph: Graph) -> None:
+    for node in graph.nodes.values():
+        if _is(node, "group-aggregate", "join"):
             node["configuration"] = (node.get("configuration") or {}) | {
                 "table.exec.mini-batch.enabled": "true",
                 "table.exec.mini-batch.size": str(BATCH_ROWS),
             }
-        if is_total:  # whose batches end when an operator before its exchange says so
-            exchange = nodes[inputs[number]["source"]]
-            assigner = {
-                "id": max(nodes) + len(assigners) + 1,
-                "type": "stream-exec-mini-batch-assigner_1",
-                "miniBatchInterval": {"interval": BATCH_MILLIS, "mode": "ProcTime"},
-                "inputProperties": node["inputProperties"],
-                "outputType": exchange["outputType"],
-                "description": (f"MiniBatchAssigner(interval=[{BATCH_MILLIS}ms], mode=[ProcTime])"),
-            }
-            assigners.append(assigner)
-            before = inputs[exchange["id"]]
-            edges.remove(before)
-            edges += [before | {"target": assigner["id"]}, before | {"source": assigner["id"]}]
-    return plan | {"nodes": [*nodes.values(), *assigners], "edges": edges}
+    for aggregate in graph.of("group-aggregate"):
+        if not _is_ticked(graph, aggregate):
+            graph.put_assigner(graph.source(aggregate))
 
 
-def numbered(plan: Plan) -> Plan:
+def _is_ticked(graph: Graph, node: Node) -> bool:
+    """Whether the watermarks that an operator gets are ticks already."""
+    while _is(node, "calc", "exchange", "group-aggregate"):
+        node = graph.source(node)
+    return _is(node, "process-table-function") and (
+        node["functionCall"].get("systemName") == TICKED
+    )
+
+
+def numbered(plan: dict[str, Any]) -> dict[str, Any]:
     """The plan with its operators numbered from 1, those that keep nothing last."""
     in_turn = sorted(
         plan["nodes"], key=lambda node: (node["type"].startswith(STATELESS), node["id"])
@@ -101,7 +231,7 @@ def numbered(plan: Plan) -> Plan:
     return plan | {"nodes": nodes, "edges": edges}
 
 
-def stateful_operators(plan: Plan) -> list[dict[str, Any]]:
+def stateful_operators(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """The operators that keep state, without what says nothing about it."""
     stateful = [node for node in plan["nodes"] if not node["type"].startswith(STATELESS)]
     return [

@@ -168,7 +168,7 @@ def end_with_the_topic(environment: TableEnvironment, settings: Settings) -> Non
     """Let jobs that are submitted from now on finish where the topic ends now."""
     unbounded = flink_environment.source_statements(GAME, settings, settings.topic)[0]
     bounded = unbounded.replace(
-        "'format' = 'raw'", "'format' = 'raw', 'scan.bounded.mode' = 'latest-offset'"
+        "'connector' = 'kafka'", "'connector' = 'kafka', 'scan.bounded.mode' = 'latest-offset'"
     )
     assert bounded != unbounded
     environment.execute_sql("DROP TEMPORARY TABLE messages")

@@ -197,8 +197,7 @@ def native_flink() -> dict[str, str]:
     values = asdict(Settings()) | {
         "data": "/state/data",
         "java_options": "",
-        "taskmanager_memory_mb": (memory_mb := int(ENV["LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB"])),
-        "state_memory_mb": flink.state_memory_mb(Settings(flink_taskmanager_memory_mb=memory_mb)),
+        "taskmanager_memory_mb": ENV["LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB"],
         "task_slots": flink.task_slots(Settings()),
     }
     text = Template((FOLDER / "native" / "flink.yaml").read_text()).substitute(values)

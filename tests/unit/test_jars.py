@@ -59,5 +59,11 @@ def test_no_network_says_what_to_check(folder, monkeypatch):
 
 def test_every_line_of_the_manifest_is_a_jar():
     named = jars.manifest()
-    assert {jar.library for jar in named} == {"flink", "kafka", "operator", "profiler"}
+    assert {jar.library for jar in named} == {
+        "compiler",
+        "flink",
+        "kafka",
+        "operator",
+        "profiler",
+    }
     assert all(len(jar.sha256) == 64 and jar.coordinates.count(":") == 2 for jar in named)

@@ -36,7 +36,7 @@ GAME = Game(
     title="Tiny",
     topic=lambda settings: "plays",
     tables=(MOST_WINS, COMPARED),
-    sources=lambda settings: (),
+    sources=(),
 )
 JOB = JobName("tiny", "most_wins", "postgres")
 

@@ -4,5 +4,5 @@ SELECT
     season_start,
     team_id,
     user_id,
-    CAST(player_total AS BIGINT) AS player_total
+    player_total
 FROM member_season_totals

@@ -13,8 +13,8 @@ WITH this_hour AS (
     SELECT
         event_millis - MOD(event_millis, ${hour_millis}) AS hour_start,
         user_id,
-        SUBSTRING(MAX(CONCAT(arrival, user_name)) FROM 20) AS user_name,
-        SUBSTRING(MAX(CONCAT(arrival, team_name)) FROM 20) AS team_name,
+        LAST_VALUE(user_name) AS user_name,
+        LAST_VALUE(team_name) AS team_name,
         SUM(score) AS points,
         MAX(event_millis) AS reached_at
     FROM accepted_events
@@ -25,7 +25,7 @@ hour_before AS (
         event_millis - MOD(event_millis, ${hour_millis}) + ${hour_millis}
             AS hour_start,
         user_id,
-        SUBSTRING(MAX(CONCAT(arrival, user_name)) FROM 20) AS user_name,
+        LAST_VALUE(user_name) AS user_name,
         SUM(score) AS points
     FROM accepted_events
     GROUP BY
@@ -38,9 +38,9 @@ SELECT
     COALESCE(this_hour.user_name, hour_before.user_name, this_hour.user_id)
         AS user_name,
     this_hour.team_name,
-    CAST(this_hour.points - hour_before.points AS BIGINT) AS improvement,
-    CAST(this_hour.points AS BIGINT) AS points_this_hour,
-    CAST(hour_before.points AS BIGINT) AS points_hour_before,
+    this_hour.points - hour_before.points AS improvement,
+    this_hour.points AS points_this_hour,
+    hour_before.points AS points_hour_before,
     this_hour.reached_at
 FROM this_hour
 JOIN hour_before

@@ -6,6 +6,6 @@ SELECT
     COALESCE(user_name, user_id) AS user_name,
     team_id,
     team_name,
-    CAST(total_score AS BIGINT) AS total_score,
+    total_score,
     reached_at
 FROM player_season_totals

@@ -1,14 +1,6 @@
--- The score events that count: of those with one event_id, the first that
--- this job reads.
--- Grain: one row per accepted event. One without an event_id is one of a kind
+-- The score events that count: of a player's events with one event_id, the first
 -- (docs/contract.md, 3).
---
--- The ids are remembered for `deduplicate_minutes`: jobs/plans.py gives this
--- operator alone that time to live, in the compiled plan.
---
--- The second condition is always true. It names every column that a total needs,
--- so that all uses of this view share one de-duplication (keep_once in
--- games/sql.py).
+-- Grain: one row per accepted event. One without an event_id is one of a kind.
 CREATE TEMPORARY VIEW accepted_events AS
 SELECT
     user_id,
@@ -16,27 +8,16 @@ SELECT
     team_id,
     team_name,
     score,
-    event_at,
+    rowtime AS event_at,
     event_millis,
     season_start,
     arrival
-FROM (
-    SELECT
-        *,
-        ROW_NUMBER() OVER (
-            PARTITION BY
-                event_id,
-                CASE WHEN event_id IS NULL THEN `partition` END,
-                CASE WHEN event_id IS NULL THEN `offset` END
-            ORDER BY PROCTIME()
-        ) AS copy
-    FROM valid_events
+FROM first_arrivals(
+    input => TABLE valid_events PARTITION BY user_id,
+    id => DESCRIPTOR(event_id),
+    time_millis => DESCRIPTOR(recorded_millis),
+    within_minutes => ${deduplicate_minutes},
+    parts => ${parts},
+    on_time => DESCRIPTOR(event_at),
+    uid => 'accepted-events'
 )
-WHERE
-    copy = 1
-    AND (
-        ${keep_once}
-        OR COALESCE(
-            user_id, user_name, team_name, arrival, CAST(event_millis AS STRING)
-        ) IS NULL
-    )

@@ -1,21 +1,20 @@
--- The topic as it is: every message, whatever is in it.
+-- The topic as it is: every message, whatever is in it, with its fields as far as
+-- they can be read.
 -- Grain: one row per record.
+--
+-- The format checked-json (functions/) reads the fields and checks them by the
+-- rules below. reason is what is wrong first, in the order of the columns; NULL
+-- when nothing is (docs/contract.md, 1.4 and 2.1).
 --
 -- event_at is the effective time (docs/contract.md, 1.3): the earlier of the
 -- event's own time and its record's, so a clock ahead of the broker's moves
--- nothing. A message without a time of its own gets one of 1970, and is rejected
--- later. Most messages are one object that ends with its time and its type, as
--- injectors write it: there the end alone tells the time. In others JSON_VALUE
--- finds it; alone it would read the first of two documents, so brackets around
--- the message make them an error.
+-- nothing. A message without a time of its own gets one of 1970, and is rejected.
 --
 -- The watermark allows an event 5 s to arrive, and a clock 60 s of error. Without
 -- that bound, a partition of garbage, or of a producer whose clock is far behind,
 -- would hold back the windows of all. A clock that is right, or up to a minute
 -- ahead, keeps the watermark 5 s behind the record's time. Any other clock keeps
--- it back by its error, a minute at most. The time is found by a pattern, once:
--- parsing each message twice more would be dear. A message that writes its time
--- in other than 13 digits, or hides the name in escapes, counts as one without.
+-- it back by its error, a minute at most.
 --
 -- Partitions are read in small turns. In a backlog, the turns of the other
 -- partitions would otherwise last so long that a partition passes for a silent one,
@@ -25,20 +24,24 @@
 -- The group is for compose.lag, which looks at the offsets that a job commits
 -- to it with each checkpoint. The job itself never starts from them.
 CREATE TEMPORARY TABLE messages (
-    message STRING,
+    event_id STRING,
+    user_id STRING,
+    user_name STRING,
+    team_id STRING,
+    team_name STRING,
+    score BIGINT,
+    event_time_millis BIGINT,
+    reason STRING METADATA FROM 'value.reason' VIRTUAL,
+    message STRING METADATA FROM 'value.message' VIRTUAL,
     `partition` INT METADATA VIRTUAL,
     `offset` BIGINT METADATA VIRTUAL,
     recorded_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+    recorded_millis AS EXTRACT(EPOCH FROM recorded_at) * 1000
+        + EXTRACT(MILLISECOND FROM recorded_at),
     event_at AS TO_TIMESTAMP_LTZ(
-        COALESCE(
+        GREATEST(
             LEAST(
-                CASE
-                    WHEN REGEXP(message, '${last_time}')
-                    THEN CAST(RIGHT(REGEXP_SUBSTR(message, '${last_time}'), 13) AS BIGINT)
-                    ELSE CAST(TRY_CAST(JSON_VALUE(
-                        '[' || message || ']', '$$[0].event_time_millis'
-                    ) AS DOUBLE) AS BIGINT)
-                END,
+                COALESCE(event_time_millis, 0),
                 EXTRACT(EPOCH FROM recorded_at) * 1000
                     + EXTRACT(MILLISECOND FROM recorded_at)
             ),
@@ -46,22 +49,16 @@ CREATE TEMPORARY TABLE messages (
         ),
         3
     ),
-    recorded_millis AS EXTRACT(EPOCH FROM recorded_at) * 1000
-        + EXTRACT(MILLISECOND FROM recorded_at),
     WATERMARK FOR event_at AS TO_TIMESTAMP_LTZ(
-        recorded_millis - 5000 - COALESCE(
-            LEAST(
-                GREATEST(
-                    ABS(
-                        recorded_millis + 30000
-                            - CAST(RIGHT(REGEXP_SUBSTR(message, '${plain_time}'), 13) AS BIGINT)
-                    ) - 30000,
-                    0
-                ),
-                60000
-            ),
-            60000
-        ),
+        recorded_millis - 5000 - CASE
+            WHEN event_time_millis BETWEEN recorded_millis - 60000 AND recorded_millis
+                THEN recorded_millis - event_time_millis
+            WHEN event_time_millis BETWEEN recorded_millis AND recorded_millis + 60000
+                THEN 0
+            WHEN event_time_millis BETWEEN recorded_millis AND recorded_millis + 120000
+                THEN event_time_millis - recorded_millis - 60000
+            ELSE 60000
+        END,
         3
     )
 ) WITH (
@@ -72,5 +69,12 @@ CREATE TEMPORARY TABLE messages (
     'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
     'scan.topic-partition-discovery.interval' = '30 s',
-    'format' = 'raw'
+    'format' = 'checked-json',
+    'checked-json.fields.event_id' = 'optional text',
+    'checked-json.fields.user_id' = 'id up to ${id_length}',
+    'checked-json.fields.user_name' = 'optional text up to ${name_length}',
+    'checked-json.fields.team_id' = 'id up to ${id_length}',
+    'checked-json.fields.team_name' = 'text up to ${name_length}',
+    'checked-json.fields.score' = 'number from 0 to ${highest_score}',
+    'checked-json.fields.event_time_millis' = 'number'
 )

@@ -2,10 +2,9 @@
 -- (docs/contract.md, 4).
 -- Grain: one row per valid event; an event sent twice is two rows.
 --
--- arrival is the order in which records came, as a text of 19 digits: the
--- record's milliseconds, then the last six digits of its offset. Of texts that
--- begin with it, the greatest is the latest. Parallel tasks pass events of one
--- player on in any order, and offsets alone begin anew in an added partition.
+-- arrival is the order in which records came: the record's milliseconds, then the
+-- last six digits of its offset. Parallel tasks pass events of one team on in any
+-- order, and offsets alone begin anew in an added partition.
 CREATE TEMPORARY VIEW valid_events AS
 SELECT
     event_id,
@@ -17,9 +16,7 @@ SELECT
     event_at,
     event_millis,
     ${season_start} AS season_start,
-    `partition`,
-    `offset`,
-    CAST(recorded_millis * 1000000 + MOD(`offset`, 1000000) AS STRING)
-        AS arrival
+    recorded_millis,
+    recorded_millis * 1000000 + MOD(`offset`, 1000000) AS arrival
 FROM classified_messages
 WHERE reason IS NULL

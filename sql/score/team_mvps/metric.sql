@@ -5,20 +5,21 @@
 -- row before each change of it.
 -- Ties: the smaller user_id. Readers rank the teams' MVPs by their share.
 --
+-- A player's totals only grow, so the best row of a team that has ever come is
+-- its best player's latest; of equal ones the last to arrive, which may bring a
+-- new name.
 -- The best player and the team's total reach the join one after the other, and
 -- the team's total may lag for an instant: GREATEST keeps the share at 1 or
--- below. Ordering by
--- events lets a new name through that came without points: of rows in equal
--- order, Flink's Top-1 keeps the one it has.
+-- below.
 SELECT
     season_start,
     team_id,
     team_name,
     user_id,
     user_name,
-    CAST(player_total AS BIGINT) AS player_total,
-    CAST(GREATEST(team_total, player_total) AS BIGINT) AS team_total,
-    player_total / NULLIF(GREATEST(team_total, player_total), 0)
+    player_total,
+    GREATEST(team_total, player_total) AS team_total,
+    CAST(player_total AS DOUBLE) / NULLIF(GREATEST(team_total, player_total), 0)
         AS contribution_ratio
 FROM (
     SELECT
@@ -34,11 +35,11 @@ FROM (
             *,
             ROW_NUMBER() OVER (
                 PARTITION BY season_start, team_id
-                ORDER BY player_total DESC, user_id, events DESC
+                ORDER BY player_total DESC, user_id, arrival DESC
             ) AS place
         FROM member_season_totals
     ) AS best
-    JOIN team_season_totals AS teams
+    JOIN latest_team_totals AS teams
         ON best.season_start = teams.season_start
         AND best.team_id = teams.team_id
     WHERE best.place = 1

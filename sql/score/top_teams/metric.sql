@@ -15,6 +15,6 @@ FROM (
             PARTITION BY season_start
             ORDER BY total_score DESC, team_id
         ) AS place
-    FROM team_season_totals
+    FROM latest_team_totals
 )
 WHERE place <= ${places}

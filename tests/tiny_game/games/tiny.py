@@ -20,5 +20,5 @@ GAME = Game(
     title="Tiny",
     topic=lambda settings: "tiny-plays",
     tables=(MOST_WINS,),
-    sources=lambda settings: ("plays.sql",),
+    sources=("plays.sql",),
 )

@@ -1,0 +1,272 @@
+package leaderboard.functions;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.flink.table.api.DataTypes;
+import org.apache.flink.table.api.dataview.MapView;
+import org.apache.flink.table.catalog.DataTypeFactory;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.binary.BinaryStringData;
+import org.apache.flink.table.functions.ProcessTableFunction;
+import org.apache.flink.table.functions.SpecializedFunction;
+import org.apache.flink.table.functions.UserDefinedFunction;
+import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.inference.CallContext;
+import org.apache.flink.table.types.inference.TypeInference;
+import org.apache.flink.table.types.logical.LogicalTypeRoot;
+import org.apache.flink.types.ColumnList;
+
+/**
+ * Running sum, count and latest time of a value per period and key, told when they have changed,
+ * once a tick.
+ *
+ * <pre>{@code
+ * SELECT month, account, shop, holder, total, row_count, latest_millis
+ * FROM running_totals(
+ *     input => TABLE payments PARTITION BY account,
+ *     summed => DESCRIPTOR(cents),
+ *     time_millis => DESCRIPTOR(paid_millis),
+ *     during => DESCRIPTOR(month),
+ *     split_by => DESCRIPTOR(shop),
+ *     latest => DESCRIPTOR(holder),
+ *     arrival => DESCRIPTOR(arrival),
+ *     kept_minutes => 44640,
+ *     uid => 'payments-by-month-and-shop'
+ * )
+ * }</pre>
+ *
+ * <p>A tick is a watermark of the input: put a mini-batch assigner of processing time before it
+ * (jobs/plans.py does), or the time of the rows is the clock.
+ *
+ * <p>Gives the key, the period (BIGINT), the columns of split_by (STRING; optional), the latest columns,
+ * {@code total}, {@code row_count}, {@code latest_millis} and {@code arrival}, the key's greatest
+ * (all BIGINT). Rows are only added: the last of a period, key and split counts. With values that are
+ * not negative it has the greatest total, and always the greatest arrival.
+ *
+ * <p>latest names STRING columns: each is the key's last value that was not NULL, by the greatest
+ * arrival (BIGINT). When one changes, all totals of that key and of the row's period are told anew.
+ * A total that has not changed for kept_minutes of the clock is forgotten; 0 keeps it for ever.
+ */
+public final class RunningTotals extends ProcessTableFunction<RowData>
+        implements SpecializedFunction {
+    private static final long serialVersionUID = 1L;
+
+    /** All totals of a key, and its latest values. */
+    public static class Totals {
+        public long[] totals = new long[0];
+        public byte[][] by = new byte[0][]; // the columns of by, total for total
+        public byte[][] latest;
+        public long[] arrivals;
+        public long arrival; // the greatest
+        public long tick; // at which the key is looked at next
+        public long forgetAt;
+    }
+
+    // A total: its period, sum, count, latest time, and the tick that told it; 0 is yet to come.
+    private static final int SUM = 1, COUNT = 2, TIME = 3, TOLD = 4, SIZE = 5;
+
+    private static final List<Call.Argument> ARGUMENTS =
+            List.of(
+                    Call.Argument.columns("summed", LogicalTypeRoot.BIGINT),
+                    Call.Argument.columns("time_millis", LogicalTypeRoot.BIGINT),
+                    Call.Argument.columns("during", LogicalTypeRoot.BIGINT),
+                    Call.Argument.optionalColumns("split_by", LogicalTypeRoot.VARCHAR),
+                    Call.Argument.columns("latest", LogicalTypeRoot.VARCHAR),
+                    Call.Argument.columns("arrival", LogicalTypeRoot.BIGINT),
+                    Call.Argument.number("kept_minutes"));
+
+    private final DataType input;
+    private final int value;
+    private final int time;
+    private final int period;
+    private final int[] by;
+    private final int[] latest;
+    private final int arrival;
+    private final long keptMillis;
+
+    public RunningTotals() {
+        this(null);
+    }
+
+    private RunningTotals(Call call) {
+        input = call == null ? null : call.input();
+        value = call == null ? 0 : call.column("summed");
+        time = call == null ? 0 : call.column("time_millis");
+        period = call == null ? 0 : call.column("during");
+        by = call == null ? null : call.columns("split_by");
+        latest = call == null ? null : call.columns("latest");
+        arrival = call == null ? 0 : call.column("arrival");
+        keptMillis = call == null ? 0 : call.number("kept_minutes") * 60_000L;
+    }
+
+    @Override
+    public UserDefinedFunction specialize(SpecializedContext context) {
+        return new RunningTotals(new Call(context.getCallContext(), ARGUMENTS));
+    }
+
+    @Override
+    public TypeInference getTypeInference(DataTypeFactory types) {
+        return Call.inference(
+                types, input, false, ARGUMENTS, Totals.class, RunningTotals::fields);
+    }
+
+    private static List<DataTypes.Field> fields(CallContext context) {
+        Call call = new Call(context, ARGUMENTS);
+        List<DataTypes.Field> fields = new ArrayList<>();
+        for (String argument : List.of("during", "split_by", "latest")) {
+            fields.addAll(call.fields(call.columns(argument)));
+        }
+        for (String name : List.of("total", "row_count", "latest_millis", "arrival")) {
+            fields.add(DataTypes.FIELD(name, DataTypes.BIGINT().notNull()));
+        }
+        return fields;
+    }
+
+    public void eval(
+            Context context,
+            MapView<Integer, Totals> kept,
+            RowData row,
+            ColumnList valueColumn,
+            ColumnList timeColumn,
+            ColumnList periodColumn,
+            ColumnList byColumns,
+            ColumnList latestColumns,
+            ColumnList arrivalColumn,
+            Integer keptFor)
+            throws Exception {
+        Totals key = kept.get(0);
+        if (key == null) {
+            key = new Totals();
+            key.latest = new byte[latest.length][];
+            key.arrivals = new long[latest.length];
+        }
+        key.arrival = Math.max(key.arrival, row.getLong(arrival));
+        int total = totalOf(key, row);
+        long[] totals = key.totals;
+        totals[total + SUM] += row.getLong(value);
+        totals[total + COUNT]++;
+        totals[total + TIME] = Math.max(totals[total + TIME], row.getLong(time));
+        totals[total + TOLD] = 0;
+        if (learn(key, row)) {
+            for (int i = 0; i < totals.length; i += SIZE) {
+                totals[i + TOLD] = totals[i] == totals[total] ? 0 : totals[i + TOLD];
+            }
+        }
+        if (key.tick == 0) {
+            TimeContext<Long> clock = context.timeContext(Long.class);
+            Long watermark = clock.currentWatermark();
+            key.tick = watermark == null ? 1 : watermark + 1;
+            clock.registerOnTime(key.tick);
+        }
+        kept.put(0, key);
+    }
+
+    /** Where the total of a row's period and by stands, added if it is new. */
+    private int totalOf(Totals key, RowData row) {
+        long start = row.getLong(period);
+        int columns = by.length;
+        int count = key.totals.length / SIZE;
+        for (int i = 0; i < count; i++) {
+            if (key.totals[i * SIZE] == start && isBy(key, i * columns, row)) {
+                return i * SIZE;
+            }
+        }
+        key.totals = Arrays.copyOf(key.totals, (count + 1) * SIZE);
+        key.totals[count * SIZE] = start;
+        key.totals[count * SIZE + TIME] = Long.MIN_VALUE;
+        key.by = Arrays.copyOf(key.by, (count + 1) * columns);
+        for (int i = 0; i < columns; i++) {
+            key.by[count * columns + i] = row.getString(by[i]).toBytes();
+        }
+        return count * SIZE;
+    }
+
+    private boolean isBy(Totals key, int from, RowData row) {
+        for (int i = 0; i < by.length; i++) {
+            if (!Text.isSame((BinaryStringData) row.getString(by[i]), key.by[from + i])) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Takes over what a row says that is newer; whether anything is. */
+    private boolean learn(Totals key, RowData row) {
+        long arrived = row.getLong(arrival);
+        boolean isNew = false;
+        for (int i = 0; i < latest.length; i++) {
+            if (!row.isNullAt(latest[i]) && arrived >= key.arrivals[i]) {
+                byte[] bytes = Text.bytes(row.getString(latest[i]), key.latest[i]);
+                isNew |= bytes != key.latest[i];
+                key.latest[i] = bytes;
+                key.arrivals[i] = arrived;
+            }
+        }
+        return isNew;
+    }
+
+    public void onTimer(OnTimerContext context, MapView<Integer, Totals> kept) throws Exception {
+        TimeContext<Long> clock = context.timeContext(Long.class);
+        long now = clock.currentWatermark();
+        Totals key = kept.get(0);
+        if (key == null) {
+            return;
+        }
+        key.tick = 0;
+        for (int i = 0; i < key.totals.length; i += SIZE) {
+            if (key.totals[i + TOLD] == 0) {
+                tell(key, i);
+                key.totals[i + TOLD] = now;
+            }
+        }
+        if (keptMillis > 0 && now < Long.MAX_VALUE) { // the end of a bounded input is no time
+            forget(key, now);
+            if (key.totals.length == 0) {
+                kept.clear();
+                return;
+            }
+            if (key.forgetAt <= now) {
+                key.forgetAt = now + keptMillis;
+                clock.registerOnTime(key.forgetAt);
+            }
+        }
+        kept.put(0, key);
+    }
+
+    /** Leaves out the totals that have not changed for long. */
+    private void forget(Totals key, long now) {
+        int columns = by.length;
+        int left = 0;
+        for (int i = 0; i < key.totals.length; i += SIZE) {
+            if (key.totals[i + TOLD] > now - keptMillis) {
+                System.arraycopy(key.totals, i, key.totals, left * SIZE, SIZE);
+                System.arraycopy(key.by, i / SIZE * columns, key.by, left * columns, columns);
+                left++;
+            }
+        }
+        if (left * SIZE < key.totals.length) {
+            key.totals = Arrays.copyOf(key.totals, left * SIZE);
+            key.by = Arrays.copyOf(key.by, left * columns);
+        }
+    }
+
+    private void tell(Totals key, int total) {
+        int columns = by.length;
+        GenericRowData row = new GenericRowData(1 + columns + key.latest.length + 4);
+        int field = 0;
+        row.setField(field++, key.totals[total]);
+        for (int i = 0; i < columns; i++) {
+            row.setField(field++, Text.of(key.by[total / SIZE * columns + i]));
+        }
+        for (byte[] text : key.latest) {
+            row.setField(field++, Text.of(text));
+        }
+        row.setField(field++, key.totals[total + SUM]);
+        row.setField(field++, key.totals[total + COUNT]);
+        row.setField(field++, key.totals[total + TIME]);
+        row.setField(field, key.arrival);
+        collect(row);
+    }
+}
