@@ -135,6 +135,7 @@ class Settings:
         0,
         "how much of the TaskManager's memory RocksDB has, in MB; 0 = none, or a quarter with "
         "state_backend=rocksdb",
+        least=0,
     )
     checkpoint_seconds: int = _setting(10, "time between checkpoints")
     sink_flush_millis: int = _setting(200, "the longest time that the sink holds rows back")

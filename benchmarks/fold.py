@@ -127,9 +127,9 @@ def _records(settings: Settings, partition: int, end: int) -> Iterator[Record]:
 
 
 def fold(records: Iterable[Record], is_deduplicated: bool = True) -> Fold:
-    """The events of one partition, each once."""
+    """The events of one partition, each once: a benchmark repeats them within minutes."""
     rejected = repeated = 0
-    event_ids: set[str] = set()
+    known: set[tuple[str, str]] = set()
     rows = []
     for record in records:
         try:
@@ -137,11 +137,11 @@ def fold(records: Iterable[Record], is_deduplicated: bool = True) -> Fold:
         except oracle.Rejected:
             rejected += 1
             continue
-        if event.event_id in event_ids:
-            repeated += 1
-            continue
         if event.event_id and is_deduplicated:
-            event_ids.add(event.event_id)
+            if (event.user_id, event.event_id) in known:
+                repeated += 1
+                continue
+            known.add((event.user_id, event.event_id))
         texts = (getattr(event, name) for name in TEXTS)
         # One text for all events that have it, instead of one for each.
         rows.append((*(text and sys.intern(text) for text in texts), event.score, event.time))

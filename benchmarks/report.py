@@ -33,10 +33,10 @@ EVERYBODY_TOO = "the same, everybody's totals too"
 # its operators; the Calc of hot streaks comes after their union.
 PARTS = {
     "reading": ("Source",),
-    "event ids": ("Deduplicate",),
+    "functions": ("ProcessTableFunction",),
     "totals": ("GroupAggregate",),
     "ranks, MVPs' join": ("Rank", "Join"),
-    "hot streaks": ("GlobalWindow", "LocalWindow", "OverAggregate", "Window", "Calc"),
+    "hot streaks": ("GlobalWindow", "Window", "Calc"),
     "RocksDB's own": ("rocksdb:", "AsyncOperations"),
     "garbage": ("GC Thread", "G1 "),
     "compiling": ("C1 ", "C2 "),

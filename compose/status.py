@@ -247,13 +247,12 @@ def written_counters(vertex_name: str) -> list[str]:
 
 
 def _dropped(settings: Settings, job_id: str, vertex: dict[str, Any]) -> int:
-    """What went into an operator that drops repeated events, and did not come out."""
-    operator = vertex["name"].split(" -> ")[0]  # such as "Deduplicate[8]"
-    if not operator.startswith("Deduplicate"):
+    """What an operator counts that drops repeated events: first_arrivals, in functions/."""
+    operator = vertex["name"].split(" -> ")[0]  # such as "ProcessTableFunction[2]"
+    if not operator.startswith("ProcessTableFunction"):
         return 0
-    into, out = f"{operator}.numRecordsIn", f"{operator}.numRecordsOut"
-    counts = _counts(settings, job_id, vertex, [into, out])
-    return int(counts.get(into, 0) - counts.get(out, 0))
+    counter = f"{operator}.repetitions"
+    return int(_counts(settings, job_id, vertex, [counter]).get(counter, 0))
 
 
 def _counts(

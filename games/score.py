@@ -138,6 +138,7 @@ MEMBER_TOTALS = Table(
     for_lookups=True,
 )
 
+
 def _values(settings: Settings) -> dict[str, object]:
     return {
         "id_length": ID_LENGTH,

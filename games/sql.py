@@ -45,12 +45,13 @@ def metric(game: Game, table: Table, settings: Settings) -> str:
 
 
 def _values(game: Game, settings: Settings) -> dict[str, object]:
+    kept = season.of(settings).retention_millis(settings)
     return {
         "topic": game.topic(settings),
         "places": places(settings),
         "season_start": season.of(settings).start_sql("event_millis"),
         "max_late_millis": settings.max_late_hours * season.HOUR_MILLIS,
-        "kept_minutes": (season.of(settings).retention_millis(settings) or 0) // season.MINUTE_MILLIS,
+        "kept_minutes": (kept or 0) // season.MINUTE_MILLIS,  # 0 is for ever
         "parts": PARTS[settings.state_backend],
         **game.values(settings),
     }

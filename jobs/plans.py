@@ -127,10 +127,9 @@ def _with_growing_ranks(graph: Graph) -> None:
         aggregate = graph.source(graph.source(rank))
         if rank["rankStrategy"]["type"] != "Retract" or not _grows(aggregate, rank):
             continue
-        rank["rankStrategy"] = {
-            "type": "UpdateFast",
-            "primaryKeys": list(range(len(aggregate["grouping"]))),
-        }
+        keys = list(range(len(aggregate["grouping"])))
+        rank["rankStrategy"] = {"type": "UpdateFast", "primaryKeys": keys}
+        rank["description"] = rank["description"].replace("Retract", "UpdateFast")
         # Nobody has to hear what a total was before it grew.
         if all(_keeps_one_row(each, graph) for each in graph.readers(aggregate)):
             aggregate["generateUpdateBefore"] = False

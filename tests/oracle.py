@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
 
 from games.board import Board
 
@@ -54,39 +55,40 @@ class Rejected(Exception):
     """The message is no event that counts; the text is the reason."""
 
 
+class Number(str):
+    """A number of a message, as it is written there."""
+
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+WHITE_SPACE = " \t\n\r"
+
+
 def read(record: Record, max_late_hours: int = 24) -> Event:
     """The event that a record holds. Raises Rejected with the first reason that applies."""
     fields = _fields(record.value)
-    texts = {name: _text(fields[name]) for name in ("user_id", "team_id", "team_name")}
-    user_name = fields["user_name"] if isinstance(fields["user_name"], str) else ""
-    event_id = fields["event_id"] if isinstance(fields["event_id"], str) else ""
-    for name in ("user_id", "team_id"):
-        _require_text(fields[name], name)
-        _require(texts[name].strip(WHITE_SPACE) != "", f"{name} blank")
-        _require(len(texts[name]) <= 128, f"{name} too long")
-    _require_text(fields["team_name"], "team_name")
-    _require(len(texts["team_name"]) <= 200, "team_name too long")
-    _require(len(user_name) <= 200, "user_name too long")
+    user_id = _id(fields["user_id"], "user_id")
+    user_name = fields["user_name"] if type(fields["user_name"]) is str else ""
+    _require_storable(user_name, "user_name", 200)
+    team_id = _id(fields["team_id"], "team_id")
+    team_name = _text(fields["team_name"], "team_name")
+    _require_storable(team_name, "team_name", 200)
     score = _whole_number(fields["score"], "score")
     _require(score >= 0, "score below 0")
     _require(score <= 1_000_000, "score above 1000000")
     time = _whole_number(fields["event_time_millis"], "event_time_millis")
     _require(time <= record.timestamp + 60 * SECOND, "event_time_millis in the future")
     _require(time >= record.timestamp - max_late_hours * HOUR, "event_time_millis too old")
-    _require("\0" not in "".join([user_name, *texts.values()]), "U+0000 in a text")
+    event_id = fields["event_id"] if type(fields["event_id"]) is str else ""
     return Event(
         event_id or None,
-        texts["user_id"],
+        user_id,
         user_name or None,
-        texts["team_id"],
-        texts["team_name"] or texts["team_id"],
-        score,
-        min(time, record.timestamp),
+        team_id,
+        team_name or team_id,
+        int(score),
+        min(int(time), record.timestamp),
         record.timestamp,
     )
-
-
-WHITE_SPACE = " \t\n\r"
 
 
 def _require(holds: bool, reason: str) -> None:
@@ -94,16 +96,29 @@ def _require(holds: bool, reason: str) -> None:
         raise Rejected(reason)
 
 
-def _require_text(value: object, name: str) -> None:
+def _id(value: object, name: str) -> str:
+    text = _text(value, name)
+    _require(text.strip(WHITE_SPACE) != "", f"{name} blank")
+    _require_storable(text, name, 128)
+    return text
+
+
+def _text(value: object, name: str) -> str:
     _require(value is not None, f"{name} missing")
     _require(not isinstance(value, dict | list), f"{name} not a text")
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _require_storable(text: str, name: str, length: int) -> None:
+    _require(len(text) <= length, f"{name} too long")
+    _require("\0" not in text, "U+0000 in a text")
 
 
 def _fields(value: bytes | None) -> dict:
     _require(bool(value), "empty message")
     try:
         text = (value or b"").decode(errors="replace")
-        fields = json.loads(text, parse_constant=_refuse)
+        fields = json.loads(text, parse_constant=_refuse, parse_int=Number, parse_float=Number)
     except ValueError:
         raise Rejected("not one JSON object") from None
     _require(isinstance(fields, dict), "not one JSON object")
@@ -115,40 +130,39 @@ def _refuse(constant: str) -> None:
 
 
 def _without_surrogates(value: object) -> object:
-    return re.sub("[\ud800-\udfff]", "?", value) if isinstance(value, str) else value
+    return re.sub("[\ud800-\udfff]", "?", value) if type(value) is str else value
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _whole_number(value: object, name: str) -> int:
+def _whole_number(value: object, name: str) -> Decimal:
     _require(value is not None, f"{name} missing")
-    text = value if isinstance(value, str) else json.dumps(value)
-    try:
-        number = float(text) if not set(text) - set("0123456789.eE+-") else float("nan")
-    except ValueError:
-        number = float("nan")
-    _require(
-        number == number and abs(number) != float("inf") and number == int(number),
-        f"{name} not a whole number",
-    )
-    return int(number)
+    text = value if isinstance(value, str) else ""
+    _require(NUMBER.fullmatch(text) is not None, f"{name} not a whole number")
+    with localcontext(Emax=MAX_EMAX, Emin=MIN_EMIN, prec=MAX_PREC):
+        number = Decimal(text)
+        _, digits, exponent = number.as_tuple()
+        fraction = digits[exponent:] if exponent < 0 else ()  # all of them where it is longer
+        _require(not any(fraction), f"{name} not a whole number")
+        return min(max(number, Decimal(-(10**18))), Decimal(10**18))
 
 
-def accepted(records: Iterable[Record], is_deduplicated: bool = True) -> list[Event]:
-    """The events that count, in order of arrival, each event_id once unless told otherwise."""
-    counted_ids: set[str] = set()
+def accepted(records: Iterable[Record], minutes: int = 10) -> list[Event]:
+    """The events that count, in order of arrival.
+
+    Of a player's events with one event_id, one is a repetition when its record's minute and that
+    of the last one that counted are at most so many apart; with 0 minutes, none is.
+    """
+    counted: dict[tuple[str, str], int] = {}
     events = []
     for record in sorted(records, key=lambda each: (each.timestamp, each.partition, each.offset)):
         try:
             event = read(record)
         except Rejected:
             continue
-        if event.event_id in counted_ids:
-            continue
-        if event.event_id and is_deduplicated:
-            counted_ids.add(event.event_id)
+        if event.event_id and minutes:
+            key, minute = (event.user_id, event.event_id), event.recorded // (60 * SECOND)
+            if key in counted and abs(minute - counted[key]) <= minutes:
+                continue
+            counted[key] = minute
         events.append(event)
     return events
 
@@ -209,8 +223,12 @@ def totals(events: list[Event], season: str = "day", start: int | None = None) -
     if start is None:
         start = max(season_start(event.time, season) for event in events)
     summed = Totals(start, events)
+    known: dict[str, str] = {}
     for event in events:
+        known[event.user_id] = event.user_name or known.get(event.user_id, "")
         if season_start(event.time, season) == start:
+            player = summed.players[event.user_id]
+            player.user_name = player.user_name or known[event.user_id] or None
             summed.events.append(event)
             summed.teams[event.team_id].add(event)
             summed.players[event.user_id].add(event)
@@ -308,7 +326,7 @@ def team_mvps(summed: Totals, banned_player: str = "", banned_team: str = "") ->
             "team_id": team_id,
             "team_name": summed.teams[team_id].team_name,
             "user_id": user_id,
-            "user_name": total.user_name or user_id,
+            "user_name": summed.players[user_id].user_name or user_id,
             "player_total": total.score,
             "team_total": summed.teams[team_id].score,
             "contribution_ratio": total.score / summed.teams[team_id].score,
@@ -344,20 +362,24 @@ def hot_streaks(events: list[Event], window_end: int) -> list[dict]:
     """The streaks of the window that ends at `window_end` (epoch milliseconds), hottest first."""
     rows = []
     players = defaultdict(list)
+    known: dict[str, str] = {}  # the latest name of each player
+    name_at: dict[str, str] = {}  # the one that was known when the window's last event came
     for event in events:
+        known[event.user_id] = event.user_name or known.get(event.user_id, event.user_id)
         if window_end - 60 * SECOND <= event.time < window_end:
             players[event.user_id].append(event)
+        if window_end - 10 * SECOND <= event.time < window_end:
+            name_at[event.user_id] = known[event.user_id]
     for user_id, long in players.items():
         short = [event for event in long if event.time >= window_end - 10 * SECOND]
         if len(short) < 3 or sum(event.score for event in long) == 0:
             continue
         short_average = sum(event.score for event in short) / len(short)
         long_average = sum(event.score for event in long) / len(long)
-        names = [event.user_name for event in short if event.user_name]
         rows.append(
             {
                 "user_id": user_id,
-                "user_name": names[-1] if names else user_id,
+                "user_name": name_at[user_id],
                 "team_name": short[-1].team_name,
                 "short_term_average": short_average,
                 "long_term_average": long_average,

@@ -217,7 +217,7 @@ def test_totals_are_split(totals):
     ]
 
 
-def test_the_latest_name_is_by_arrival_and_reaches_all_totals_of_the_period(totals):
+def test_the_latest_name_is_by_arrival_and_reaches_all_totals_of_its_period(totals):
     given = [
         ("a", 10, 0, "x", 1, "first", 5),
         ("a", 10, 7, "x", 1, "first", 5),
@@ -226,7 +226,7 @@ def test_the_latest_name_is_by_arrival_and_reaches_all_totals_of_the_period(tota
         ("a", 40, 0, "y", 8, None, 10),
     ]
     last = {row[1:3]: row[3:5] for row in totals(*given, split_by="team")}
-    assert last == {(0, "x"): ("second", 1), (7, "x"): ("second", 1), (0, "y"): ("second", 14)}
+    assert last == {(0, "x"): ("second", 1), (7, "x"): ("first", 1), (0, "y"): ("second", 14)}
 
 
 def test_a_total_that_has_not_changed_for_long_is_forgotten(totals):

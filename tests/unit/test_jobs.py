@@ -174,4 +174,4 @@ def test_a_season_in_python_is_the_one_in_sql(name, millis, start):
 
 def test_a_plan_of_another_flink_is_refused_in_a_sentence():
     with pytest.raises(JobError, match=r"version 9\.9, and jobs/plans\.py knows those of 2\.3"):
-        plans.rewritten({"flinkVersion": "9.9", "nodes": [], "edges": []}, 10)
+        plans.rewritten({"flinkVersion": "9.9", "nodes": [], "edges": []})

@@ -45,8 +45,9 @@ import org.apache.flink.types.ColumnList;
  * (all BIGINT). Rows are only added: the last of a period, key and split counts. With values that are
  * not negative it has the greatest total, and always the greatest arrival.
  *
- * <p>latest names STRING columns: each is the key's last value that was not NULL, by the greatest
- * arrival (BIGINT). When one changes, all totals of that key and of the row's period are told anew.
+ * <p>latest names STRING columns: each is the key's last value in the period that was not NULL, by
+ * the greatest arrival (BIGINT); before there is one, the last that was known when the period's first
+ * row came. When one changes, all totals of the key in that period are told anew.
  * A total that has not changed for kept_minutes of the clock is forgotten; 0 keeps it for ever.
  */
 public final class RunningTotals extends ProcessTableFunction<RowData>
@@ -57,8 +58,9 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
     public static class Totals {
         public long[] totals = new long[0];
         public byte[][] by = new byte[0][]; // the columns of by, total for total
-        public byte[][] latest;
-        public long[] arrivals;
+        public long[] periods = new long[0];
+        public byte[][] latest = new byte[0][]; // the latest columns, period for period
+        public long[] arrivals = new long[0];
         public long arrival; // the greatest
         public long tick; // at which the key is looked at next
         public long forgetAt;
@@ -139,8 +141,6 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
         Totals key = kept.get(0);
         if (key == null) {
             key = new Totals();
-            key.latest = new byte[latest.length][];
-            key.arrivals = new long[latest.length];
         }
         key.arrival = Math.max(key.arrival, row.getLong(arrival));
         int total = totalOf(key, row);
@@ -149,7 +149,7 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
         totals[total + COUNT]++;
         totals[total + TIME] = Math.max(totals[total + TIME], row.getLong(time));
         totals[total + TOLD] = 0;
-        if (learn(key, row)) {
+        if (learn(key, periodOf(key, totals[total]), row)) {
             for (int i = 0; i < totals.length; i += SIZE) {
                 totals[i + TOLD] = totals[i] == totals[total] ? 0 : totals[i + TOLD];
             }
@@ -192,16 +192,39 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
         return true;
     }
 
-    /** Takes over what a row says that is newer; whether anything is. */
-    private boolean learn(Totals key, RowData row) {
+    /** Which period starts then. A new one begins with what is known from others. */
+    private int periodOf(Totals key, long start) {
+        int columns = latest.length;
+        int count = key.periods.length;
+        for (int i = 0; i < count; i++) {
+            if (key.periods[i] == start) {
+                return i;
+            }
+        }
+        key.periods = Arrays.copyOf(key.periods, count + 1);
+        key.periods[count] = start;
+        key.latest = Arrays.copyOf(key.latest, (count + 1) * columns);
+        long[] known = new long[columns];
+        for (int i = 0; i < count * columns; i++) {
+            if (key.latest[i] != null && key.arrivals[i] >= known[i % columns]) {
+                key.latest[count * columns + i % columns] = key.latest[i];
+                known[i % columns] = key.arrivals[i];
+            }
+        }
+        key.arrivals = Arrays.copyOf(key.arrivals, (count + 1) * columns);
+        return count;
+    }
+
+    /** Takes over what a row says that is newer in its period; whether anything is. */
+    private boolean learn(Totals key, int period, RowData row) {
         long arrived = row.getLong(arrival);
         boolean isNew = false;
-        for (int i = 0; i < latest.length; i++) {
-            if (!row.isNullAt(latest[i]) && arrived >= key.arrivals[i]) {
-                byte[] bytes = Text.bytes(row.getString(latest[i]), key.latest[i]);
-                isNew |= bytes != key.latest[i];
-                key.latest[i] = bytes;
-                key.arrivals[i] = arrived;
+        for (int i = 0, at = period * latest.length; i < latest.length; i++, at++) {
+            if (!row.isNullAt(latest[i]) && arrived >= key.arrivals[at]) {
+                byte[] bytes = Text.bytes(row.getString(latest[i]), key.latest[at]);
+                isNew |= bytes != key.latest[at];
+                key.latest[at] = bytes;
+                key.arrivals[at] = arrived;
             }
         }
         return isNew;
@@ -249,19 +272,47 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
         if (left * SIZE < key.totals.length) {
             key.totals = Arrays.copyOf(key.totals, left * SIZE);
             key.by = Arrays.copyOf(key.by, left * columns);
+            forgetPeriods(key);
         }
+    }
+
+    /** Leaves out the periods without a total. */
+    private void forgetPeriods(Totals key) {
+        int columns = latest.length;
+        int left = 0;
+        for (int i = 0; i < key.periods.length; i++) {
+            if (hasTotal(key, key.periods[i])) {
+                key.periods[left] = key.periods[i];
+                System.arraycopy(key.latest, i * columns, key.latest, left * columns, columns);
+                System.arraycopy(key.arrivals, i * columns, key.arrivals, left * columns, columns);
+                left++;
+            }
+        }
+        key.periods = Arrays.copyOf(key.periods, left);
+        key.latest = Arrays.copyOf(key.latest, left * columns);
+        key.arrivals = Arrays.copyOf(key.arrivals, left * columns);
+    }
+
+    private static boolean hasTotal(Totals key, long period) {
+        for (int i = 0; i < key.totals.length; i += SIZE) {
+            if (key.totals[i] == period) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void tell(Totals key, int total) {
         int columns = by.length;
-        GenericRowData row = new GenericRowData(1 + columns + key.latest.length + 4);
+        GenericRowData row = new GenericRowData(1 + columns + latest.length + 4);
         int field = 0;
         row.setField(field++, key.totals[total]);
         for (int i = 0; i < columns; i++) {
             row.setField(field++, Text.of(key.by[total / SIZE * columns + i]));
         }
-        for (byte[] text : key.latest) {
-            row.setField(field++, Text.of(text));
+        int first = periodOf(key, key.totals[total]) * latest.length;
+        for (int i = first; i < first + latest.length; i++) {
+            row.setField(field++, Text.of(key.latest[i]));
         }
         row.setField(field++, key.totals[total + SUM]);
         row.setField(field++, key.totals[total + COUNT]);

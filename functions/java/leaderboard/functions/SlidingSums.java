@@ -42,8 +42,8 @@ import org.apache.flink.types.ColumnList;
  *
  * <p>Gives the key, the latest columns, {@code sums} and {@code counts} (ARRAY&lt;BIGINT&gt;, in the
  * order of the windows) and {@code rowtime}, a millisecond before the windows' end. latest names
- * STRING columns: each is the last value that was not NULL up to the end of the window, of rows in
- * the order in which they come. A key that has no rows for kept_minutes is forgotten, and its latest
+ * STRING columns: each is the last value that was not NULL when the last row of the
+ * shortest window came. A key that has no rows for kept_minutes is forgotten, and its latest
  * with it; 0 keeps it for ever.
  *
  * <p>Costs nothing for windows that are not told, and a few additions for each that is; state is one
@@ -134,19 +134,19 @@ public final class SlidingSums extends ProcessTableFunction<RowData>
         Long watermark = clock.currentWatermark();
         long at = row.getTimestamp(time, 3).getMillisecond();
         long end = at - Math.floorMod(at, slideMillis) + slideMillis;
-        if (watermark != null && end - 1 <= watermark) {
-            return;
-        }
         Slides key = kept.get(0);
         if (key == null) {
             key = new Slides();
             key.texts = new byte[latest.length][];
         }
-        int place = slideOf(key, end, watermark);
-        key.slides[place + SUM] += row.getLong(value);
-        key.slides[place + COUNT]++;
-        key.slides[place + VERSION] = version(key, row);
-        setTimers(key, place, clock);
+        long version = version(key, row);
+        if (watermark == null || end - 1 > watermark) {
+            int place = slideOf(key, end, watermark);
+            key.slides[place + SUM] += row.getLong(value);
+            key.slides[place + COUNT]++;
+            key.slides[place + VERSION] = version;
+            setTimers(key, place, clock);
+        }
         if (keptMillis > 0) {
             key.forgottenAt = Math.max(key.forgottenAt, end + keptMillis);
             if (key.forgetTimer == 0) {
@@ -182,13 +182,9 @@ public final class SlidingSums extends ProcessTableFunction<RowData>
     }
 
     /** The version of the texts that a row brings: the last one, if it says nothing new. */
-    private int version(Slides key, RowData row) {
+    private long version(Slides key, RowData row) {
         int columns = latest.length;
-        if (columns == 0) {
-            return 0;
-        }
-        int last = key.texts.length - columns;
-        byte[][] texts = Arrays.copyOfRange(key.texts, last, key.texts.length);
+        byte[][] texts = Arrays.copyOfRange(key.texts, key.texts.length - columns, key.texts.length);
         boolean isNew = false;
         for (int i = 0; i < columns; i++) {
             if (!row.isNullAt(latest[i])) {
@@ -197,24 +193,25 @@ public final class SlidingSums extends ProcessTableFunction<RowData>
                 texts[i] = bytes;
             }
         }
-        if (!isNew) {
-            return last / columns;
+        if (isNew) {
+            int first = leaveOutVersions(key) * columns;
+            byte[][] known = Arrays.copyOfRange(key.texts, first, key.texts.length + columns);
+            System.arraycopy(texts, 0, known, known.length - columns, columns);
+            key.texts = known;
         }
-        // Versions that no slide has are left out.
-        List<byte[]> versions = new ArrayList<>();
-        long previous = -1;
-        for (int slide = 0; slide < key.slides.length; slide += SIZE) {
-            long version = key.slides[slide + VERSION];
-            if (version != previous) {
-                int from = (int) version * columns;
-                versions.addAll(Arrays.asList(key.texts).subList(from, from + columns));
-                previous = version;
-            }
-            key.slides[slide + VERSION] = versions.size() / columns - 1;
+        return columns == 0 ? 0 : key.texts.length / columns - 1;
+    }
+
+    /** Counts the versions anew from the first that a slide has. Returns how many went. */
+    private static int leaveOutVersions(Slides key) {
+        long first = Long.MAX_VALUE;
+        for (int i = 0; i < key.slides.length; i += SIZE) {
+            first = Math.min(first, key.slides[i + VERSION]);
         }
-        versions.addAll(Arrays.asList(texts));
-        key.texts = versions.toArray(byte[][]::new);
-        return versions.size() / columns - 1;
+        for (int i = 0; i < key.slides.length; i += SIZE) {
+            key.slides[i + VERSION] -= first;
+        }
+        return first == Long.MAX_VALUE ? 0 : (int) first;
     }
 
     /** Sets a timer for each window with this slide that is to be told and has none yet. */
@@ -262,20 +259,21 @@ public final class SlidingSums extends ProcessTableFunction<RowData>
     }
 
     private void tell(Slides key, long end) {
-        int last = key.slides.length - SIZE;
-        while (key.slides[last] > end) {
-            last -= SIZE;
-        }
         long[] sums = new long[windows.length];
         long[] counts = new long[windows.length];
         for (int i = 0; i < windows.length; i++) {
             sums[i] = total(key.slides, SUM, end, windows[i]);
             counts[i] = total(key.slides, COUNT, end, windows[i]);
         }
+        long version = 0;
+        for (int i = 0; i < key.slides.length && key.slides[i] <= end; i += SIZE) {
+            if (key.slides[i] > end - windows[0]) {
+                version = Math.max(version, key.slides[i + VERSION]);
+            }
+        }
         GenericRowData row = new GenericRowData(latest.length + 2);
-        int version = (int) key.slides[last + VERSION] * latest.length;
         for (int i = 0; i < latest.length; i++) {
-            row.setField(i, Text.of(key.texts[version + i]));
+            row.setField(i, Text.of(key.texts[(int) version * latest.length + i]));
         }
         row.setField(latest.length, new GenericArrayData(sums));
         row.setField(latest.length + 1, new GenericArrayData(counts));
