@@ -54,8 +54,9 @@ def _compile(folder: Path, library: Path, compiler: Path) -> None:
     sources = [str(file) for file in _files() if file.suffix == ".java"]
     classpath = ":".join(map(str, sorted(library.glob("flink-*.jar"))))
     java = java_home() / "bin" / "java"
-    command = [java, "-jar", compiler, *OPTIONS, "-cp", classpath, "-d", folder / "classes"]
-    done = subprocess.run([*command, *sources], capture_output=True, text=True)
+    command = [str(java), "-jar", str(compiler), *OPTIONS, "-cp", classpath]
+    command += ["-d", str(folder / "classes"), *sources]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SetupError(f"The functions do not compile:\n{done.stdout}{done.stderr}")
 

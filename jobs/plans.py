@@ -141,11 +141,10 @@ def _grows(aggregate: Node, rank: Node) -> bool:
         return False
     first = rank["orderBy"]["fields"][0]
     call = first["index"] - len(aggregate["grouping"])
-    return (
-        call >= 0
-        and not first["isAscending"]
-        and aggregate["aggCalls"][call]["internalName"] in GROWING
-    )
+    if call < 0 or first["isAscending"]:
+        return False
+    name: str = aggregate["aggCalls"][call]["internalName"]
+    return name in GROWING
 
 
 def _keeps_one_row(reader: Node, graph: Graph) -> bool:
@@ -153,7 +152,8 @@ def _keeps_one_row(reader: Node, graph: Graph) -> bool:
     while _is(reader, "calc", "exchange"):
         (reader,) = graph.readers(reader)
     if _is(reader, "rank"):
-        return reader["rankStrategy"]["type"] == "UpdateFast"
+        strategy: str = reader["rankStrategy"]["type"]
+        return strategy == "UpdateFast"
     return _is(reader, "join", "sink")
 
 

@@ -140,7 +140,8 @@ def _whole_number(value: object, name: str) -> Decimal:
     with localcontext(Emax=MAX_EMAX, Emin=MIN_EMIN, prec=MAX_PREC):
         number = Decimal(text)
         _, digits, exponent = number.as_tuple()
-        fraction = digits[exponent:] if exponent < 0 else ()  # all of them where it is longer
+        places = int(exponent)
+        fraction = digits[places:] if places < 0 else ()  # all of them where it is longer
         _require(not any(fraction), f"{name} not a whole number")
         return min(max(number, Decimal(-(10**18))), Decimal(10**18))
 

@@ -82,7 +82,7 @@ SELECT
     EXTRACT(EPOCH FROM windows.window_end) * 1000 AS window_end,
     COALESCE(board.user_id, '') AS user_id,
     COALESCE(board.user_name, board.user_id) AS user_name,
-    board.team_name AS team_name,
+    board.team_name,
     board.short_average AS short_term_average,
     board.long_average AS long_term_average,
     board.short_events AS short_term_events,
