@@ -33,7 +33,7 @@ EVERYBODY_TOO = "the same, everybody's totals too"
 # its operators; the Calc of hot streaks comes after their union.
 PARTS = {
     "reading": ("Source",),
-    "functions": ("ProcessTableFunction",),
+    "event ids": ("Deduplicate", "ProcessTableFunction"),
     "totals": ("GroupAggregate",),
     "ranks, MVPs' join": ("Rank", "Join"),
     "hot streaks": ("GlobalWindow", "Window", "Calc"),
