@@ -1,4 +1,7 @@
-"""Jobs go on from a savepoint, also with another parallelism; a topic may grow meanwhile."""
+"""Jobs go on from a savepoint, also with another parallelism; a topic may grow meanwhile.
+
+Their state is in RocksDB here; all other tests keep it on the heap.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,7 @@ ALL = JobName("score", ALL_BOARDS, "postgres")
 @pytest.fixture(scope="module")
 def upgraded(stack: Stack) -> Stack:
     """One job under load, suspended and resumed with parallelism 2, then with 1 again."""
+    stack = stack.changed(state_backend="rocksdb")
     stack.changed(one_job="yes").run("jobs", "--sink", "postgres", "--rebuild")
     before = stack.records_sent()
     with Reader("postgres", stack.settings) as reader:

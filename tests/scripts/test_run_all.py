@@ -180,11 +180,7 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
     partition = TopicPartition(chosen.topic, 0)
     services.rpc(chosen).stopProcess("taskmanager")
     with closing(KafkaAdminClient(bootstrap_servers=chosen.brokers)) as admin:
-        groups = {title: f"leaderboard.score.{job}" for job, title in TITLES.items()}
-        first = {
-            title: admin.list_group_offsets(group)[group][partition].offset
-            for title, group in groups.items()
-        }
+        first = {title: committed(admin, job, partition) for job, title in TITLES.items()}
         kept = max(first.values()) + 5
 
         def five_more() -> None:
@@ -231,8 +227,22 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
 
     eventually(expect_only_gaps)
     assert listed() == expected
+
+    with closing(KafkaAdminClient(bootstrap_servers=chosen.brokers)) as admin:
+
+        def expect_all_beyond() -> None:
+            assert all(committed(admin, job, partition) >= kept for job in TITLES)
+
+        eventually(expect_all_beyond)  # a gap before which a group stands is listed again
     file.unlink()
     await_healthy(environment)
+
+
+def committed(admin: KafkaAdminClient, job: str, partition: TopicPartition) -> int:
+    """Where the job's group goes on in this partition; 0 before its first checkpoint."""
+    group = f"leaderboard.score.{job}"
+    offsets = admin.list_group_offsets(group)[group]
+    return offsets[partition].offset if partition in offsets else 0
 
 
 def scraped(environment: dict[str, str], port: str) -> dict[tuple[str, str], float]:
