@@ -187,7 +187,6 @@ GAME = Game(
         "player_season_totals.sql",
         "team_season_totals.sql",
         "latest_team_totals.sql",
-        "member_season_totals.sql",
     ),
     values=_values,
     rejects=REJECTED_EVENTS.name,

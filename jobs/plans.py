@@ -5,11 +5,12 @@ edges between them. What is changed, on the way from an event to a board of tota
 
     before                                    after `rewritten`
     38 first_arrivals    by user_id           1 first_arrivals      by user_id
-    39 exchange          hash of user_id      5 mini-batch-assigner every 100 ms (new)
+    39 exchange          hash of user_id      5 watermark-assigner  never idle (new)
+                                              6 mini-batch-assigner every 100 ms (new)
     40 running_totals    by user_id           2 running_totals      by user_id
-    41 exchange          hash of season, user 6 exchange            hash of season, user
+    41 exchange          hash of season, user 7 exchange            hash of season, user
     42 group-aggregate   MAX(total)           3 group-aggregate     MAX(total)
-    43 exchange          hash of season       7 exchange            hash of season
+    43 exchange          hash of season       8 exchange            hash of season
     44 rank              Retract              4 rank                UpdateFast
 
 - `_with_growing_ranks`: the planner takes it that what comes out of a process table function may be
@@ -17,6 +18,7 @@ edges between them. What is changed, on the way from an event to a board of tota
   or COUNT of rows that are only added never falls: the best rows are enough.
 - `_with_ticks`: running_totals tells its totals when its input's watermark moves on. An assigner of
   mini-batches before it makes that a clock: a watermark every 100 ms, whatever the events' time is.
+  An assigner of watermarks before that keeps the clock going when the source is idle.
 - `_with_mini_batches`: totals that are made from events by GROUP BY, and what joins totals, work in
   batches of that clock too. Flink's own setting would batch whole jobs, and in a job with windows
   a batch ends with the watermark, so that a lagging partition would hold back the totals.
@@ -40,7 +42,12 @@ Node = dict[str, Any]
 KNOWN_VERSION = "2.3"
 BATCH_MILLIS, BATCH_ROWS = 100, 10_000  # totals take in at once what comes in so long, or so many
 # Operators that remember nothing.
-STATELESS = ("stream-exec-calc", "stream-exec-exchange", "stream-exec-mini-batch-assigner")
+STATELESS = (
+    "stream-exec-calc",
+    "stream-exec-exchange",
+    "stream-exec-mini-batch-assigner",
+    "stream-exec-watermark-assigner",
+)
 GROWING = ("$MAX$1", "$COUNT$1")  # aggregates that never fall while rows are only added
 TICKED = "running_totals"
 
@@ -95,26 +102,43 @@ class Graph:
         ]
         del self.nodes[node["id"]]
 
-    def put_assigner(self, before: Node) -> None:
-        """Let an operator read through an assigner of mini-batches by the clock."""
-        (edge,) = (edge for edge in self.edges if edge["target"] == before["id"])
-        assigner = {
-            "id": max(self.nodes) + 1,
-            "type": "stream-exec-mini-batch-assigner_1",
-            "miniBatchInterval": {"interval": BATCH_MILLIS, "mode": "ProcTime"},
-            "inputProperties": [ANY_INPUT],
-            "outputType": self.nodes[edge["source"]]["outputType"],
-            "description": f"MiniBatchAssigner(interval=[{BATCH_MILLIS}ms], mode=[ProcTime])",
-        }
-        self.nodes[assigner["id"]] = assigner
-        self.edges.remove(edge)
-        self.edges += [edge | {"target": assigner["id"]}, edge | {"source": assigner["id"]}]
+    def put_before(self, reader: Node, *operators: Node) -> None:
+        """Let an operator read through others, which pass on the rows that they get."""
+        for operator in operators:
+            (edge,) = (edge for edge in self.edges if edge["target"] == reader["id"])
+            number = max(self.nodes) + 1
+            self.nodes[number] = operator | {
+                "id": number,
+                "inputProperties": [ANY_INPUT],
+                "outputType": self.nodes[edge["source"]]["outputType"],
+            }
+            self.edges.remove(edge)
+            self.edges += [edge | {"target": number}, edge | {"source": number}]
 
 
 ANY_INPUT = {
     "requiredDistribution": {"type": "UNKNOWN"},
     "damBehavior": "PIPELINED",
     "priority": 0,
+}
+# An idle source says so to all behind it, and they heed no watermark until it has a newer one: a
+# late event would wait for an event on time. This operator hears nothing of it, and has no
+# watermark of its own. Flink wants a column that is never NULL: the key comes first.
+NEVER_IDLE = {
+    "type": "stream-exec-watermark-assigner_1",
+    "watermarkExpr": {
+        "kind": "LITERAL",
+        "value": None,
+        "type": "TIMESTAMP(3) WITH LOCAL TIME ZONE",
+    },
+    "rowtimeFieldIndex": 0,
+    "configuration": {"table.exec.source.idle-timeout": "0 ms"},
+    "description": "WatermarkAssigner(watermark=[null])",
+}
+TICKS = {
+    "type": "stream-exec-mini-batch-assigner_1",
+    "miniBatchInterval": {"interval": BATCH_MILLIS, "mode": "ProcTime"},
+    "description": f"MiniBatchAssigner(interval=[{BATCH_MILLIS}ms], mode=[ProcTime])",
 }
 
 
@@ -193,7 +217,7 @@ def _with_ticks(graph: Graph) -> None:
     for function in graph.of("process-table-function"):
         if function["functionCall"].get("systemName") == TICKED:
             source = graph.source(function)
-            graph.put_assigner(source if _is(source, "exchange") else function)
+            graph.put_before(source if _is(source, "exchange") else function, NEVER_IDLE, TICKS)
 
 
 def _with_mini_batches(graph: Graph) -> None:
@@ -205,7 +229,7 @@ def _with_mini_batches(graph: Graph) -> None:
             }
     for aggregate in graph.of("group-aggregate"):
         if not _is_ticked(graph, aggregate):
-            graph.put_assigner(graph.source(aggregate))
+            graph.put_before(graph.source(aggregate), NEVER_IDLE, TICKS)
 
 
 def _is_ticked(graph: Graph, node: Node) -> bool:

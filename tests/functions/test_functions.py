@@ -171,7 +171,7 @@ def test_a_name_is_known_long_after_its_window(sums):
 
 @pytest.fixture
 def totals(table, rows):
-    """What running_totals tells of (key, tick, period, team, points, name, arrival)."""
+    """What running_totals tells of (key, millis, period, team, points, name, arrival)."""
 
     def run(*given: tuple, split_by: str = "", kept: int = 0) -> list[tuple]:
         names = "k", "millis", "period", "team", "points", "name", "arrival"
@@ -185,8 +185,10 @@ def totals(table, rows):
         )
         by = f"split_by => DESCRIPTOR({split_by})," if split_by else ""
         columns = f"{split_by}," if split_by else ""
+        of_key = ", key_total, key_row_count, key_latest_millis" if split_by else ""
         return rows(
-            f"""SELECT k, period_start, {columns} name, total, row_count, latest_millis, arrival
+            f"""SELECT
+                k, period_start, {columns} name, total, row_count, latest_millis, arrival {of_key}
             FROM running_totals(
                 input => TABLE {name} PARTITION BY k, summed => DESCRIPTOR(points),
                 time_millis => DESCRIPTOR(millis), during => DESCRIPTOR(period_start), {by}
@@ -209,11 +211,26 @@ def test_each_period_has_its_total(totals):
     assert sorted(told) == [("a", 0, "A", 1, 1, 10, 2), ("a", 7, "A", 2, 1, 10, 2)]
 
 
-def test_totals_are_split(totals):
-    given = ("a", 10, 0, "x", 1, "A", 1), ("a", 10, 0, "y", 2, "A", 2), ("a", 10, 0, "x", 4, "A", 3)
-    assert sorted(totals(*given, split_by="team")) == [
-        ("a", 0, "x", "A", 5, 2, 10, 3),
-        ("a", 0, "y", "A", 2, 1, 10, 3),
+def test_totals_are_split_and_the_part_that_came_last_is_told_last(totals):
+    given = ("a", 10, 0, "x", 1, "A", 1), ("a", 11, 0, "y", 2, "A", 2), ("a", 9, 0, "x", 4, "A", 3)
+    assert totals(*given, split_by="team") == [
+        ("a", 0, "y", "A", 2, 1, 11, 3, 7, 3, 11),
+        ("a", 0, "x", "A", 5, 2, 10, 3, 7, 3, 11),
+    ]
+
+
+def test_a_part_that_comes_behind_a_later_one_is_not_told_last(totals):
+    given = ("a", 10, 0, "x", 1, "A", 5), ("b", 20, 0, "x", 1, "B", 6), ("a", 30, 0, "y", 2, "A", 4)
+    *_, before_last, last = [row for row in totals(*given, split_by="team") if row[0] == "a"]
+    assert before_last == ("a", 0, "y", "A", 2, 1, 30, 5, 3, 2, 30)
+    assert last == ("a", 0, "x", "A", 1, 1, 10, 5, 3, 2, 30)
+
+
+def test_parts_of_another_period_do_not_count(totals):
+    given = ("a", 10, 0, "x", 1, "A", 1), ("a", 10, 7, "x", 2, "A", 2)
+    assert totals(*given, split_by="team") == [
+        ("a", 0, "x", "A", 1, 1, 10, 2, 1, 1, 10),
+        ("a", 7, "x", "A", 2, 1, 10, 2, 2, 1, 10),
     ]
 
 

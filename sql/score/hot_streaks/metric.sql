@@ -22,7 +22,9 @@ WITH streaks AS (
         CAST(sums[1] AS DOUBLE) / counts[1] AS short_average,
         CAST(sums[2] AS DOUBLE) / counts[2] AS long_average
     FROM sliding_sums(
-        input => TABLE accepted_events PARTITION BY user_id,
+        input => (
+            SELECT user_id, user_name, team_name, score, event_at FROM accepted_events
+        ) PARTITION BY user_id,
         summed => DESCRIPTOR(score),
         slide_millis => ${streak_slide_seconds}000,
         windows_millis => '10000, 60000',

@@ -5,4 +5,4 @@ SELECT
     team_id,
     user_id,
     player_total
-FROM member_season_totals
+FROM player_season_totals

@@ -8,7 +8,10 @@ SELECT
     total AS total_score,
     latest_millis AS reached_at
 FROM running_totals(
-    input => TABLE accepted_events PARTITION BY team_id,
+    input => (
+        SELECT team_id, team_name, score, event_millis, season_start, arrival
+        FROM accepted_events
+    ) PARTITION BY team_id,
     summed => DESCRIPTOR(score),
     time_millis => DESCRIPTOR(event_millis),
     during => DESCRIPTOR(season_start),

@@ -37,7 +37,7 @@ FROM (
                 PARTITION BY season_start, team_id
                 ORDER BY player_total DESC, user_id, arrival DESC
             ) AS place
-        FROM member_season_totals
+        FROM player_season_totals
     ) AS best
     JOIN latest_team_totals AS teams
         ON best.season_start = teams.season_start

@@ -1,5 +1,6 @@
 package leaderboard.functions;
 
+import java.lang.reflect.Array;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,10 +21,10 @@ import org.apache.flink.types.ColumnList;
 
 /**
  * Running sum, count and latest time of a value per period and key, told when they have changed,
- * once a tick.
+ * once a tick; of a key in all, and of its parts.
  *
  * <pre>{@code
- * SELECT month, account, shop, holder, total, row_count, latest_millis
+ * SELECT month, account, shop, holder, total, key_total, key_latest_millis
  * FROM running_totals(
  *     input => TABLE payments PARTITION BY account,
  *     summed => DESCRIPTOR(cents),
@@ -38,12 +39,15 @@ import org.apache.flink.types.ColumnList;
  * }</pre>
  *
  * <p>A tick is a watermark of the input: put a mini-batch assigner of processing time before it
- * (jobs/plans.py does), or the time of the rows is the clock.
+ * (jobs/plans.py does), or the time of the rows is the clock. A row that is old by that clock comes
+ * from a backlog, or late: its totals wait for a tenth of its age, 5 s at most.
  *
  * <p>Gives the key, the period (BIGINT), the columns of split_by (STRING; optional), the latest columns,
  * {@code total}, {@code row_count}, {@code latest_millis} and {@code arrival}, the key's greatest
- * (all BIGINT). Rows are only added: the last of a period, key and split counts. With values that are
- * not negative it has the greatest total, and always the greatest arrival.
+ * (all BIGINT). With split_by these are of the part, and {@code key_total}, {@code key_row_count} and
+ * {@code key_latest_millis} are of all the key's parts in the period. Rows are only added: the last
+ * of a period, key and part counts. With values that are not negative it has the greatest totals, and
+ * always the greatest arrival. The last row of a period and key tells the part that came last.
  *
  * <p>latest names STRING columns: each is the key's last value in the period that was not NULL, by
  * the greatest arrival (BIGINT); before there is one, the last that was known when the period's first
@@ -68,6 +72,8 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
 
     // A total: its period, sum, count, latest time, and the tick that told it; 0 is yet to come.
     private static final int SUM = 1, COUNT = 2, TIME = 3, TOLD = 4, SIZE = 5;
+
+    private static final long LONGEST_WAIT_MILLIS = 5_000;
 
     private static final List<Call.Argument> ARGUMENTS =
             List.of(
@@ -120,9 +126,11 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
         for (String argument : List.of("during", "split_by", "latest")) {
             fields.addAll(call.fields(call.columns(argument)));
         }
-        for (String name : List.of("total", "row_count", "latest_millis", "arrival")) {
-            fields.add(DataTypes.FIELD(name, DataTypes.BIGINT().notNull()));
+        List<String> told = new ArrayList<>(List.of("total", "row_count", "latest_millis", "arrival"));
+        if (call.columns("split_by").length > 0) {
+            told.addAll(List.of("key_total", "key_row_count", "key_latest_millis"));
         }
+        told.forEach(name -> fields.add(DataTypes.FIELD(name, DataTypes.BIGINT().notNull())));
         return fields;
     }
 
@@ -142,28 +150,60 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
         if (key == null) {
             key = new Totals();
         }
-        key.arrival = Math.max(key.arrival, row.getLong(arrival));
         int total = totalOf(key, row);
+        if (row.getLong(arrival) >= key.arrival) {
+            key.arrival = row.getLong(arrival);
+            total = moveToEnd(key, total);
+        }
         long[] totals = key.totals;
         totals[total + SUM] += row.getLong(value);
         totals[total + COUNT]++;
         totals[total + TIME] = Math.max(totals[total + TIME], row.getLong(time));
-        totals[total + TOLD] = 0;
-        if (learn(key, periodOf(key, totals[total]), row)) {
-            for (int i = 0; i < totals.length; i += SIZE) {
-                totals[i + TOLD] = totals[i] == totals[total] ? 0 : totals[i + TOLD];
+        boolean hasNews = learn(key, periodOf(key, totals[total]), row);
+        boolean isLast = true;
+        for (int i = totals.length - SIZE; i >= 0; i -= SIZE) {
+            if (totals[i] == totals[total]) {
+                totals[i + TOLD] = hasNews || isLast || i == total ? 0 : totals[i + TOLD];
+                isLast = false;
             }
         }
-        if (key.tick == 0) {
-            TimeContext<Long> clock = context.timeContext(Long.class);
-            Long watermark = clock.currentWatermark();
-            key.tick = watermark == null ? 1 : watermark + 1;
-            clock.registerOnTime(key.tick);
+        TimeContext<Long> clock = context.timeContext(Long.class);
+        long tick = tickFor(row.getLong(time), clock.currentWatermark());
+        if (key.tick == 0 || tick < key.tick) {
+            key.tick = tick;
+            clock.registerOnTime(tick);
         }
         kept.put(0, key);
     }
 
-    /** Where the total of a row's period and by stands, added if it is new. */
+    private static long tickFor(long rowMillis, Long watermark) {
+        if (watermark == null) {
+            return 1;
+        }
+        long wait = Math.max(0, watermark - rowMillis) / 10;
+        return watermark + 1 + Math.min(wait, LONGEST_WAIT_MILLIS);
+    }
+
+    /** Makes a total the last of its key, which is told last. Returns where it stands then. */
+    private int moveToEnd(Totals key, int total) {
+        int end = key.totals.length - SIZE;
+        if (total < end) {
+            rotate(key.totals, total, SIZE);
+            rotate(key.by, total / SIZE * by.length, by.length);
+        }
+        return end;
+    }
+
+    /** Moves so many entries from there to the end of an array. */
+    private static void rotate(Object array, int from, int size) {
+        Object moved = Array.newInstance(array.getClass().getComponentType(), size);
+        int behind = Array.getLength(array) - from - size;
+        System.arraycopy(array, from, moved, 0, size);
+        System.arraycopy(array, from + size, array, from, behind);
+        System.arraycopy(moved, 0, array, from + behind, size);
+    }
+
+    /** Where the total of a row's period and part stands; a new one comes first. */
     private int totalOf(Totals key, RowData row) {
         long start = row.getLong(period);
         int columns = by.length;
@@ -173,14 +213,18 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
                 return i * SIZE;
             }
         }
-        key.totals = Arrays.copyOf(key.totals, (count + 1) * SIZE);
-        key.totals[count * SIZE] = start;
-        key.totals[count * SIZE + TIME] = Long.MIN_VALUE;
-        key.by = Arrays.copyOf(key.by, (count + 1) * columns);
+        long[] totals = new long[(count + 1) * SIZE];
+        totals[0] = start;
+        totals[TIME] = Long.MIN_VALUE;
+        System.arraycopy(key.totals, 0, totals, SIZE, count * SIZE);
+        key.totals = totals;
+        byte[][] texts = new byte[(count + 1) * columns][];
         for (int i = 0; i < columns; i++) {
-            key.by[count * columns + i] = row.getString(by[i]).toBytes();
+            texts[i] = row.getString(by[i]).toBytes();
         }
-        return count * SIZE;
+        System.arraycopy(key.by, 0, texts, columns, count * columns);
+        key.by = texts;
+        return 0;
     }
 
     private boolean isBy(Totals key, int from, RowData row) {
@@ -304,7 +348,7 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
 
     private void tell(Totals key, int total) {
         int columns = by.length;
-        GenericRowData row = new GenericRowData(1 + columns + latest.length + 4);
+        GenericRowData row = new GenericRowData(1 + columns + latest.length + (columns > 0 ? 7 : 4));
         int field = 0;
         row.setField(field++, key.totals[total]);
         for (int i = 0; i < columns; i++) {
@@ -317,7 +361,26 @@ public final class RunningTotals extends ProcessTableFunction<RowData>
         row.setField(field++, key.totals[total + SUM]);
         row.setField(field++, key.totals[total + COUNT]);
         row.setField(field++, key.totals[total + TIME]);
-        row.setField(field, key.arrival);
+        row.setField(field++, key.arrival);
+        if (columns > 0) {
+            tellKey(key, key.totals[total], row, field);
+        }
         collect(row);
+    }
+
+    private static void tellKey(Totals key, long period, GenericRowData row, int field) {
+        long sum = 0;
+        long count = 0;
+        long latestTime = Long.MIN_VALUE;
+        for (int i = 0; i < key.totals.length; i += SIZE) {
+            if (key.totals[i] == period) {
+                sum += key.totals[i + SUM];
+                count += key.totals[i + COUNT];
+                latestTime = Math.max(latestTime, key.totals[i + TIME]);
+            }
+        }
+        row.setField(field, sum);
+        row.setField(field + 1, count);
+        row.setField(field + 2, latestTime);
     }
 }
