@@ -72,7 +72,7 @@ class Settings:
     )
 
     silent_partition_seconds: int = _setting(
-        30, "after this long a silent partition holds back no window"
+        30, "after this long a silent partition holds back no window", least=10
     )
 
     topic: str = _setting("user-score", "the Kafka topic of the score events")

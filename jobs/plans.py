@@ -5,7 +5,7 @@ edges between them. What is changed, on the way from an event to a board of tota
 
     before                                    after `rewritten`
     38 first_arrivals    by user_id           1 first_arrivals      by user_id
-    39 exchange          hash of user_id      5 watermark-assigner  never idle (new)
+    39 exchange          hash of user_id      5 watermark-assigner  wakes up (new)
                                               6 mini-batch-assigner every 100 ms (new)
     40 running_totals    by user_id           2 running_totals      by user_id
     41 exchange          hash of season, user 7 exchange            hash of season, user
@@ -18,7 +18,7 @@ edges between them. What is changed, on the way from an event to a board of tota
   or COUNT of rows that are only added never falls: the best rows are enough.
 - `_with_ticks`: running_totals tells its totals when its input's watermark moves on. An assigner of
   mini-batches before it makes that a clock: a watermark every 100 ms, whatever the events' time is.
-  An assigner of watermarks before that keeps the clock going when the source is idle.
+  An assigner of watermarks before that lets the clock go on when an idle source has a late event.
 - `_with_mini_batches`: totals that are made from events by GROUP BY, and what joins totals, work in
   batches of that clock too. Flink's own setting would batch whole jobs, and in a job with windows
   a batch ends with the watermark, so that a lagging partition would hold back the totals.
@@ -41,6 +41,7 @@ Node = dict[str, Any]
 
 KNOWN_VERSION = "2.3"
 BATCH_MILLIS, BATCH_ROWS = 100, 10_000  # totals take in at once what comes in so long, or so many
+AWAKE_SECONDS = 10  # after a row; running_totals tells it within 6
 # Operators that remember nothing.
 STATELESS = (
     "stream-exec-calc",
@@ -122,9 +123,9 @@ ANY_INPUT = {
     "priority": 0,
 }
 # An idle source says so to all behind it, and they heed no watermark until it has a newer one: a
-# late event would wait for an event on time. This operator hears nothing of it, and has no
-# watermark of its own. Flink wants a column that is never NULL: the key comes first.
-NEVER_IDLE = {
+# late event would wait for an event on time. This operator has no watermark of its own, and says
+# that it is active with each row. Flink wants a column that is never NULL: the key comes first.
+AWAKE = {
     "type": "stream-exec-watermark-assigner_1",
     "watermarkExpr": {
         "kind": "LITERAL",
@@ -132,7 +133,7 @@ NEVER_IDLE = {
         "type": "TIMESTAMP(3) WITH LOCAL TIME ZONE",
     },
     "rowtimeFieldIndex": 0,
-    "configuration": {"table.exec.source.idle-timeout": "0 ms"},
+    "configuration": {"table.exec.source.idle-timeout": f"{AWAKE_SECONDS} s"},
     "description": "WatermarkAssigner(watermark=[null])",
 }
 TICKS = {
@@ -217,7 +218,7 @@ def _with_ticks(graph: Graph) -> None:
     for function in graph.of("process-table-function"):
         if function["functionCall"].get("systemName") == TICKED:
             source = graph.source(function)
-            graph.put_before(source if _is(source, "exchange") else function, NEVER_IDLE, TICKS)
+            graph.put_before(source if _is(source, "exchange") else function, AWAKE, TICKS)
 
 
 def _with_mini_batches(graph: Graph) -> None:
@@ -229,7 +230,7 @@ def _with_mini_batches(graph: Graph) -> None:
             }
     for aggregate in graph.of("group-aggregate"):
         if not _is_ticked(graph, aggregate):
-            graph.put_before(graph.source(aggregate), NEVER_IDLE, TICKS)
+            graph.put_before(graph.source(aggregate), AWAKE, TICKS)
 
 
 def _is_ticked(graph: Graph, node: Node) -> bool:

@@ -53,7 +53,7 @@ def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack
             60,
         )
 
-    with bounded.running(stack, messages(), silent_partition_seconds=1) as settings:
+    with bounded.running(stack, messages(), silent_partition_seconds=10) as settings:
         eventually(check)
 
 
@@ -75,7 +75,7 @@ def test_a_clock_far_ahead_makes_nobody_late(stack: Stack):
         window = [row for row in rows["hot_streaks"] if row["window_end"] == START + 20 * SECOND]
         assert [(row["user_id"], row["long_term_events"]) for row in window] == [("ada", 50)]
 
-    with bounded.running(stack, sent, silent_partition_seconds=1) as settings:
+    with bounded.running(stack, sent, silent_partition_seconds=10) as settings:
         eventually(check)
 
 
@@ -101,7 +101,7 @@ def test_events_behind_the_watermark_are_counted_and_still_score(stack: Stack):
         }
         assert {row["user_id"] for row in rows["hot_streaks"]} <= {"", "ada"}
 
-    with bounded.running(stack, prompt, silent_partition_seconds=1) as settings:
+    with bounded.running(stack, prompt, silent_partition_seconds=10) as settings:
         eventually(check_windows)
         bounded.send(settings, late)
         eventually(check_count)
