@@ -24,7 +24,8 @@ BLOCK = re.compile(r"(?<=<!-- scripts/bench -->\n).*?(?=<!-- end of scripts/benc
 DRAWN = {"players", "latency", "boards"}
 LEFT_OUT = ("zookeeper",)
 COLUMNS = 5  # of a table on a screen
-# The lines that are compared in pairs.
+# The lines that are compared with each other.
+OURS, PLAIN_PYTHON = "ours, all boards", "plain Python, all boards"
 ALL_BOARDS = "all boards in one job"
 NO_DEDUPLICATION = "the same, no de-duplication"
 NO_REJECTS = "the same, no rejects"
@@ -33,11 +34,11 @@ EVERYBODY_TOO = "the same, everybody's totals too"
 # its operators; the Calc of hot streaks comes after their union.
 PARTS = {
     "reading": ("Source",),
-    "event ids": ("Deduplicate", "ProcessTableFunction"),
+    "functions": ("ProcessTable",),
     "totals": ("GroupAggregate",),
     "ranks, MVPs' join": ("Rank", "Join"),
     "hot streaks": ("GlobalWindow", "Window", "Calc"),
-    "RocksDB's own": ("rocksdb:", "AsyncOperations"),
+    "checkpoints": ("AsyncOperations", "rocksdb:"),
     "garbage": ("GC Thread", "G1 "),
     "compiling": ("C1 ", "C2 "),
     "the rest": ("",),
@@ -147,7 +148,8 @@ def markdown(results: dict[str, Row]) -> str:
     """The page's tables: drains, live runs, what they leave, ours beside others, what it costs."""
     cases = {name: case["rows"] for name, case in results.items()}
     machine = next(iter(results.values()))["machine"]
-    parts = [f"Measured on {machine}.", _drains(cases), _threads(cases), _stacks(cases)]
+    parts = [_ratio(cases), f"Measured on {machine}.", _drains(cases), _threads(cases)]
+    parts.append(_stacks(cases))
     parts += [_lives(cases), _rivals(cases), _costs(cases)]
     if cases.keys() >= DRAWN:
         parts.append(f"![Rate over players, latency over rate, CPU per board]({PICTURE.name})")
@@ -159,6 +161,22 @@ def _lines(heads: list[str], rows: list[list[str]]) -> str:
         return ""
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _ratio(cases: Cases) -> str:
+    """How fast all boards are beside the plain Python consumer, on one topic."""
+    speeds = defaultdict(list)
+    for row in cases.get("python", []):
+        speeds[row["what"]].append(row["per_second"])
+    if not speeds:
+        return ""
+    ours, python = fmean(speeds[OURS]), fmean(speeds[PLAIN_PYTHON])
+    events = cases["python"][0]["events"]
+    return (
+        f"**{ours / python:.2f} times as fast as plain Python**: all boards in one job take "
+        f"{ours:,.0f} events/s of a full topic of {events:,} events, and a plain Python consumer "
+        f"{python:,.0f}, one after the other on the same machine."
+    )
 
 
 def _drains(cases: Cases) -> str:
@@ -234,7 +252,7 @@ def _alone(cases: Cases) -> list[Row]:
 
 def _rivals(cases: Cases) -> str:
     rows = []
-    for row in cases.get("rivals", []):
+    for row in [*cases.get("python", []), *cases.get("rivals", [])]:
         costs = row["cpu_per_million"]
         own = costs.get("own", costs.get("taskmanager"))
         what = f"{row['what']}, {row['events']:,} events"
