@@ -12,9 +12,7 @@ from tests.chaos import system
 from tests.chaos.system import System, away, kill, kill_everything, kill_injector
 from tests.conftest import Stack, eventually
 
-RATE_PER_SECOND = (
-    1_000  # half of what scripts/soak plays: boards must come back on a slow machine, too
-)
+RATE_PER_SECOND = 500  # a quarter of what scripts/soak plays: boards must come back on slow machines
 OUTAGE_SECONDS = 30
 
 FAULTS = {
