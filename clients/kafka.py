@@ -14,6 +14,8 @@ from clients.passwords import write_secret
 from settings import Settings
 
 ANSWER_SECONDS = 5  # after so long, a reader takes the broker for away
+# What others write in a transaction counts once it is committed, and never when it is aborted.
+ISOLATION = "read_committed"
 
 # Flink's connector brings a Kafka client of its own, under a name of its own.
 COMMON = "org.apache.flink.kafka.shaded.org.apache.kafka.common"
@@ -47,6 +49,8 @@ def client(kind: type[Client], settings: Settings, **options: Any) -> Client:
     A client that finds no broker leaves its thread and sockets behind. They are closed here, or
     whoever retries for hours would run out of them.
     """
+    if kind is KafkaConsumer:
+        options = {"isolation_level": ISOLATION} | options
     opened: list[Any] = []
 
     def open_network(**config: Any) -> Any:
@@ -93,6 +97,11 @@ def table_options(settings: Settings) -> str:
             "config.providers.file.class": f"{COMMON}.config.provider.FileConfigProvider",
         }
     return "\n    ".join(f"'properties.{name}' = '{value}'," for name, value in options.items())
+
+
+def source_options(settings: Settings) -> str:
+    """The same for a table that is read. Raises SetupError as `table_options` does."""
+    return f"{table_options(settings)}\n    'properties.isolation.level' = '{ISOLATION}',"
 
 
 def _write_login(settings: Settings) -> Path:

@@ -1,4 +1,8 @@
-"""Where Kafka's topics begin and end, and how far consumer groups have read them."""
+"""Where Kafka's topics begin and end, and how far consumer groups have read them.
+
+Offsets are no numbers of records: each transaction takes one for its marker, and those of aborted
+records stay unused.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 
-from kafka import TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import CoordinatorNotAvailableError
 from tenacity import (
@@ -24,6 +28,7 @@ from settings import Settings
 
 ANSWER_MILLIS = 5_000
 COORDINATOR_SECONDS = 30
+FETCHED_BYTES = 65_536  # of a partition, to see whether anything is left there
 Offsets = dict[int, int]  # by partition
 
 
@@ -47,7 +52,7 @@ def starts(client: KafkaAdminClient, of: list[TopicPartition]) -> Offsets:
 
 
 def ends(client: KafkaAdminClient, of: list[TopicPartition]) -> Offsets:
-    """The offset that each partition's next record gets."""
+    """The offset up to which each partition can be read: before its first open transaction."""
     return _offsets(client, of, OffsetSpec.LATEST)
 
 
@@ -57,8 +62,38 @@ def since(client: KafkaAdminClient, of: list[TopicPartition], millis: int) -> Of
 
 
 def _offsets(client: KafkaAdminClient, of: list[TopicPartition], spec: int) -> Offsets:
-    listed = client.list_partition_offsets(dict.fromkeys(of, spec))
+    listed = client.list_partition_offsets(dict.fromkeys(of, spec), kafka.ISOLATION)
     return {partition.partition: each.offset for partition, each in listed.items()}
+
+
+def first_unread(settings: Settings, topic: str, reached: Offsets) -> Offsets:
+    """The offset of the first record that is left for who has come so far in each partition.
+
+    Where nothing is left but markers of transactions and aborted records, it is the end. Raises
+    KafkaError when the broker does not answer.
+    """
+    with closing(kafka.reader(settings, max_partition_fetch_bytes=FETCHED_BYTES)) as consumer:
+        partitions = [TopicPartition(topic, number) for number in reached]
+        consumer.assign(partitions)
+        for each in partitions:
+            consumer.seek(each, reached[each.partition])
+        return dict(_first_offsets(consumer, partitions))
+
+
+def _first_offsets(
+    consumer: KafkaConsumer, waiting: list[TopicPartition]
+) -> Iterator[tuple[int, int]]:
+    ends = consumer.end_offsets(waiting)
+    until = time.monotonic() + kafka.ANSWER_SECONDS
+    while waiting:
+        polled = consumer.poll(timeout_ms=200)
+        is_late = time.monotonic() > until
+        for each in [*waiting]:
+            position = consumer.position(each)
+            if polled.get(each) or position >= ends[each] or is_late:
+                yield each.partition, polled[each][0].offset if polled.get(each) else position
+                waiting.remove(each)
+                consumer.pause(each)
 
 
 def committed(client: KafkaAdminClient, topic: str, group: str) -> Offsets:
@@ -72,7 +107,10 @@ def committed(client: KafkaAdminClient, topic: str, group: str) -> Offsets:
 
 
 def end(settings: Settings, topic: str) -> int:
-    """The records that a topic ever had. Raises KafkaError when the broker does not answer."""
+    """The records that a topic ever had, in which nobody writes by transactions.
+
+    Raises KafkaError when the broker does not answer.
+    """
     with admin(settings) as client:
         return sum(ends(client, partitions(client, topic)).values())
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -23,7 +24,10 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class Lag:
-    """Records that a job has not read: all of them, and those that it should have by now."""
+    """Records that a job has not read: all of them, and those that it should have by now.
+
+    Both are told from offsets, so markers of transactions before such a record count as well.
+    """
 
     records: int
     overdue: int
@@ -55,7 +59,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Reading:
-    """Where the partitions of each topic end, and the lag of each job; empty without Kafka."""
+    """Up to where each topic can be read, and the lag of each job; empty without Kafka."""
 
     ends: dict[str, Offsets] = field(default_factory=dict)
     lags: dict[JobName, Lag] = field(default_factory=dict)
@@ -83,10 +87,46 @@ def look(settings: Settings, jobs: Iterable[JobName], late_seconds: float) -> Re
             for name in computers:
                 if name.game == game.name:
                     committed = offsets.committed(client, topic, name.group)
-                    places = ((name.title, topic, *place) for place in deleted(starts, committed))
+                    read = _beyond_markers(settings, name, topic, committed, starts, late)
+                    told = {number: read[number] for number in committed}
+                    places = ((name.title, topic, *place) for place in deleted(starts, told))
                     remember(settings, [Gap(*place, _now()) for place in places])
-                    reading.lags[name] = lag(starts, late, ends, committed)
+                    reading.lags[name] = lag(starts, late, ends, read)
     return reading
+
+
+def _beyond_markers(
+    settings: Settings,
+    name: JobName,
+    topic: str,
+    committed: Offsets,
+    starts: Offsets,
+    late: Offsets,
+) -> Offsets:
+    """The same offsets, moved to the first record where a job seems to have missed some.
+
+    A job commits the offset after its last record, and behind that there may be nothing but
+    markers of transactions. What was found is noted, because retention deletes markers too.
+    """
+    noted = _noted(settings).get(f"{name} {topic}", {})
+    moved = {
+        number: first
+        for number, (was, first) in ((int(each), pair) for each, pair in noted.items())
+        if committed.get(number, 0) == was
+    }
+    reached = {
+        number: max(start, moved.get(number, committed.get(number, 0)))
+        for number, start in starts.items()
+    }
+    doubtful = {number: offset for number, offset in reached.items() if offset < late[number]}
+    if doubtful:
+        found = offsets.first_unread(settings, topic, doubtful)
+        passed = {number: first for number, first in found.items() if first > doubtful[number]}
+        moved |= passed
+        if passed:
+            pairs = {number: (committed.get(number, 0), first) for number, first in moved.items()}
+            _note(settings, f"{name} {topic}", pairs)
+    return committed | moved
 
 
 def lag(starts: Offsets, late: Offsets, ends: Offsets, committed: Offsets) -> Lag:
@@ -138,6 +178,26 @@ def remember(settings: Settings, found: list[Gap]) -> None:
         known = gaps(settings)
         for gap in filter(None, (unknown_part(each, known) for each in found)):
             file.write(json.dumps(asdict(gap)) + "\n")
+
+
+def _noted(settings: Settings) -> dict[str, dict[str, tuple[int, int]]]:
+    """Where jobs passed markers: by job and topic, and partition, what it committed and reached."""
+    path = _markers_file(settings)
+    found: dict[str, dict[str, tuple[int, int]]] = (
+        json.loads(path.read_text()) if path.exists() else {}
+    )
+    return found
+
+
+def _note(settings: Settings, place: str, pairs: dict[int, tuple[int, int]]) -> None:
+    path = _markers_file(settings)
+    own = path.with_suffix(f".{os.getpid()}")  # whoever reads meanwhile sees a whole file
+    own.write_text(json.dumps(_noted(settings) | {place: pairs}))
+    own.replace(path)
+
+
+def _markers_file(settings: Settings) -> Path:
+    return settings.state / "data" / "markers.json"
 
 
 def _file(settings: Settings) -> Path:

@@ -32,6 +32,7 @@ REJECTED = (
     "rejected messages; in PostgreSQL since the monitor started, in Kafka all that the topic of "
     "rejected events ever had, with the reason any"
 )
+RECORDS = "records that the topic ever had, told from offsets: each transaction counts as one more"
 HEAP = "Status.JVM.Memory.Heap"
 
 Rejected = dict[str, dict[str, float]]  # by game and reason
@@ -103,7 +104,7 @@ def metrics(
         missing[gap.job] += gap.records
     deleted = "records that retention deleted before the job had read them"
     yield _gauges("missing_records", deleted, "flink_job", missing)
-    records = _counter("records", "records that the topic ever had", "topic")
+    records = _counter("records", RECORDS, "topic")
     for topic, ends in found.ends.items():
         if ends:
             records.add_metric([topic], sum(ends.values()))

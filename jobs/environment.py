@@ -152,7 +152,7 @@ def define_functions(environment: TableEnvironment) -> None:
 
 def source_statements(game: Game, settings: Settings, group: str) -> list[str]:
     """The statements that define what a game's SELECTs read from."""
-    options = kafka.table_options(settings)
+    options = kafka.source_options(settings)
     return sql.sources(game, settings, group=group, kafka_options=options)
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import psycopg2
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 
 from boards import lookups
 from boards.sinks import sink as sink_of
-from clients import flink, postgres
+from clients import flink, kafka, postgres
 from jobs.running import running
 from tests import hostile, oracle
 from tests.bounded import GAME
@@ -235,7 +235,7 @@ def streaks_in_postgres(stack: Stack) -> dict[int, list[dict]]:
 
 def rows_in_kafka(stack: Stack, name: str) -> list[dict]:
     """The rows that a table's compacted topic holds."""
-    consumer = KafkaConsumer(bootstrap_servers=stack.settings.brokers, enable_auto_commit=False)
+    consumer = kafka.reader(stack.settings)
     partition = TopicPartition(GAME.table(name).topic, 0)
     consumer.assign([partition])
     consumer.seek_to_beginning()

@@ -127,3 +127,8 @@ def test_a_client_that_finds_no_broker_leaves_nothing_behind(kind, caplog):
 def test_checksums_are_computed_natively():
     """kafka-python falls back to Python, which takes a second for two megabytes."""
     assert crc32c_c
+
+
+def test_a_table_that_is_read_leaves_out_what_is_not_committed():
+    (_, line) = kafka.source_options(Settings()).splitlines()
+    assert line.strip() == "'properties.isolation.level' = 'read_committed',"
