@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from boards.background import Background
@@ -31,6 +31,7 @@ CONNECT_MILLIS = 15_000
 SILENT_SECONDS = 3 * kafka.ANSWER_SECONDS  # after so long without an answer, boards are not shown
 FOLD_SECONDS = 30  # the first fold reads every record since the last compaction
 ANY_REASON = "any"
+RETENTION = "retention.ms"
 
 # Who is banned, copied from the database for readers of the boards in Kafka.
 BANS = Table(name="bans", key=("kind", "banned_id"), game="moderation", schema="moderation")
@@ -87,19 +88,22 @@ class KafkaSink:
             missing = {name: options for name, options in topics.items() if name not in known}
             if missing:
                 admin.create_topics(missing, wait_for_metadata=True)
+            if not settings.kafka_brokers:
+                _keep_longer(admin, {game.topic(settings) for game in games} & known, self._kept())
 
     def _topics(self, games: Sequence[Game]) -> dict[str, dict[str, Any]]:
         settings = self._settings
-        kept = season.of(settings).retention_millis(settings)
-        events = {
-            "message.timestamp.type": "LogAppendTime",
-            "retention.ms": str(-1 if kept is None else kept),
-        }
+        events = {"message.timestamp.type": "LogAppendTime", RETENTION: str(self._kept())}
         tables = [*(table for game in games for table in self.tables(game.tables)), BANS]
         return {
             game.topic(settings): {"num_partitions": settings.topic_partitions, "configs": events}
             for game in games
         } | {table.topic: {"num_partitions": 1, "configs": self._config(table)} for table in tables}
+
+    def _kept(self) -> int:
+        """How long events are kept, in milliseconds; -1 is for ever."""
+        kept = season.of(self._settings).retention_millis(self._settings)
+        return -1 if kept is None else kept
 
     def _config(self, table: Table) -> dict[str, str]:
         # Who opens the boards reads all that is there, and only full segments are compacted.
@@ -113,7 +117,7 @@ class KafkaSink:
         if millis is None:
             return compacted
         retention = str(max(millis, 10 * 60_000))
-        return compacted | {"cleanup.policy": "compact,delete", "retention.ms": retention}
+        return compacted | {"cleanup.policy": "compact,delete", RETENTION: retention}
 
     def clear(self, tables: Iterable[Table], since: int = 0) -> None:
         for table in tables:
@@ -158,6 +162,20 @@ class KafkaSink:
 
     def reject_counter(self, game: Game) -> LengthOfRejects:
         return LengthOfRejects(self._settings, game)
+
+
+def _keep_longer(admin: KafkaAdminClient, topics: Iterable[str], millis: int) -> None:
+    """Let topics keep their records at least so long (-1 is for ever).
+
+    They never keep less than before: a job that still runs may add up a longer season.
+    """
+    for topic in topics:
+        asked = ConfigResource(ConfigResourceType.TOPIC, topic, [RETENTION])
+        told = admin.describe_configs([asked], config_filter="all")
+        now = int(told["topic"][topic][RETENTION]["value"])
+        if now >= 0 and (millis < 0 or millis > now):
+            change = {RETENTION: str(millis)}
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, change)])
 
 
 class LengthOfRejects:

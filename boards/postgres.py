@@ -129,6 +129,8 @@ class PostgresSink:
             cursor.execute(
                 sql.read("postgres/forget_old.sql", table=name, column=column, millis=millis)
             )
+        elif table.kept:
+            cursor.execute(f"DROP TRIGGER IF EXISTS forget_old ON flink.{name}")
 
     def _views(self, table: Table) -> dict[str, str]:
         if not sql.has(table, "rank.sql"):

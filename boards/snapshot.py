@@ -14,6 +14,8 @@ Row = dict[str, Any]
 # The watermark's 5 s, a window's slide, a checkpoint's hiccup; older data means trouble. The alert
 # BoardStale in compose/monitoring/alerts.yml has the same number.
 STALE_SECONDS = 30
+# A board that is so far behind another stands still: the alert waits for a minute more.
+LEFT_BEHIND_SECONDS = STALE_SECONDS + 60
 TIME_ENDINGS = ("_at", "_start", "_end")  # of columns that are times
 
 
@@ -49,6 +51,23 @@ class Boards:
     def as_of(self) -> datetime | None:
         """The time of the newest data on any board; None when there is none."""
         return max(filter(None, map(self.newest, self.game.boards)), default=None)
+
+    def left_behind(self, places: int) -> dict[str, float]:
+        """How many seconds a board is behind the newest one, by its name, if it stands still.
+
+        On a board with fewer rows than these places is everybody, so it is as new as the others.
+        On a full one the best may have done nothing for a while.
+        """
+        as_of = self.as_of
+        return {
+            board.name: behind
+            for board in self.game.boards
+            if as_of
+            and not board.may_be_empty
+            and len(self.rows[board.name]) < places
+            and (newest := self.newest(board))
+            and (behind := (as_of - newest).total_seconds()) > LEFT_BEHIND_SECONDS
+        }
 
     def late_events(self, board: Board) -> int | None:
         """How many events of the newest season came too late for a board; None if uncounted."""

@@ -46,6 +46,18 @@ def partitions(client: KafkaAdminClient, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, each["partition_index"]) for each in described["partitions"]]
 
 
+def topic_id(client: KafkaAdminClient, topic: str) -> str:
+    """What tells a topic from another that had its name before, and was deleted."""
+    (described,) = client.describe_topics([topic])
+    return str(described["topic_id"])
+
+
+def topic_id_of(settings: Settings, topic: str) -> str:
+    """The same. Raises KafkaError when the broker does not answer."""
+    with admin(settings) as client:
+        return topic_id(client, topic)
+
+
 def starts(client: KafkaAdminClient, of: list[TopicPartition]) -> Offsets:
     """The first offset that each partition still holds."""
     return _offsets(client, of, OffsetSpec.EARLIEST)
@@ -128,6 +140,17 @@ def complete_since(settings: Settings, topic: str) -> int:
     now = int(time.time() * 1000)
     times = (first.timestamp if first.offset >= 0 else now for first in shortened)
     return max(times, default=0)
+
+
+def first_record_at(settings: Settings, topic: str) -> int:
+    """The time in epoch milliseconds of a topic's first record; now when it has none.
+
+    Raises KafkaError when the broker does not answer.
+    """
+    with admin(settings) as client:
+        firsts = client.list_partition_offsets(dict.fromkeys(partitions(client, topic), 0))
+    times = (first.timestamp for first in firsts.values() if first.offset >= 0)
+    return min(times, default=int(time.time() * 1000))
 
 
 def forget(settings: Settings, groups: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import psycopg2
 from kafka.errors import KafkaError
@@ -21,6 +22,8 @@ from boards.postgres import PostgresSink
 from clients.errors import BoardsUnavailable, JobError, SetupError
 from compose import flink, jars, services, status
 from games import chosen
+from jobs import savepoints
+from jobs.running import running as running_jobs
 from settings import SettingError, settings
 
 FIRST_ROWS_SECONDS = 120
@@ -73,6 +76,11 @@ def running() -> int:
 def unchanged() -> None:
     """what runs was started with the games and the rate that are asked for now"""
     services.check_unchanged(settings, os.environ)
+    with suppress(JobError):  # nobody can tell then what runs
+        for name in sorted(running_jobs(settings)):
+            unused = savepoints.without_effect(settings, name)
+            if unused:
+                print(f"{name}: {unused}")
 
 
 def await_boards() -> None:

@@ -14,9 +14,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+
 from clients import offsets
 from clients.offsets import Offsets
 from games import chosen
+from jobs import savepoints
 from jobs.names import JobName
 from jobs.running import computing
 from settings import Settings
@@ -59,10 +63,14 @@ class Gap:
 
 @dataclass(frozen=True)
 class Reading:
-    """Up to where each topic can be read, and the lag of each job; empty without Kafka."""
+    """Up to where each topic can be read, and the lag of each job; empty without Kafka.
+
+    A job is of an old topic when that was deleted and made anew: it may go on at the old offsets.
+    """
 
     ends: dict[str, Offsets] = field(default_factory=dict)
     lags: dict[JobName, Lag] = field(default_factory=dict)
+    of_old_topics: set[JobName] = field(default_factory=set)
 
 
 def look(settings: Settings, jobs: Iterable[JobName], late_seconds: float) -> Reading:
@@ -77,6 +85,7 @@ def look(settings: Settings, jobs: Iterable[JobName], late_seconds: float) -> Re
         for game in chosen(settings):
             topic = game.topic(settings)
             of = offsets.partitions(client, topic)
+            topic_id = offsets.topic_id(client, topic)
             # In this order, so that no record that was read between two questions seems deleted,
             # or unread.
             starts = offsets.starts(client, of)
@@ -87,7 +96,10 @@ def look(settings: Settings, jobs: Iterable[JobName], late_seconds: float) -> Re
             for name in computers:
                 if name.game == game.name:
                     committed = offsets.committed(client, topic, name.group)
-                    read = _beyond_markers(settings, name, topic, committed, starts, late)
+                    if _is_of_old_topic(settings, name, client, of, topic_id, committed):
+                        reading.of_old_topics.add(name)
+                    place = f"{name} {topic_id}"
+                    read = _beyond_markers(settings, place, topic, committed, starts, late)
                     told = {number: read[number] for number in committed}
                     places = ((name.title, topic, *place) for place in deleted(starts, told))
                     remember(settings, [Gap(*place, _now()) for place in places])
@@ -95,9 +107,29 @@ def look(settings: Settings, jobs: Iterable[JobName], late_seconds: float) -> Re
     return reading
 
 
-def _beyond_markers(
+def _is_of_old_topic(
     settings: Settings,
     name: JobName,
+    client: KafkaAdminClient,
+    of: list[TopicPartition],
+    topic_id: str,
+    committed: Offsets,
+) -> bool:
+    """Whether the topic is another than the one that a job began with.
+
+    Without a note, only offsets beyond its end tell.
+    """
+    known = savepoints.topic_id(settings, name)
+    if known:
+        return known != topic_id
+    # Asked once more: the job may have read on since the ends were asked for.
+    ends = offsets.ends(client, of) if committed else {}
+    return any(offset > ends.get(number, offset) for number, offset in committed.items())
+
+
+def _beyond_markers(
+    settings: Settings,
+    place: str,
     topic: str,
     committed: Offsets,
     starts: Offsets,
@@ -106,9 +138,10 @@ def _beyond_markers(
     """The same offsets, moved to the first record where a job seems to have missed some.
 
     A job commits the offset after its last record, and behind that there may be nothing but
-    markers of transactions. What was found is noted, because retention deletes markers too.
+    markers of transactions. What was found is noted at this place, because retention deletes
+    markers too.
     """
-    noted = _noted(settings).get(f"{name} {topic}", {})
+    noted = _noted(settings).get(place, {})
     moved = {
         number: first
         for number, (was, first) in ((int(each), pair) for each, pair in noted.items())
@@ -125,7 +158,7 @@ def _beyond_markers(
         moved |= passed
         if passed:
             pairs = {number: (committed.get(number, 0), first) for number, first in moved.items()}
-            _note(settings, f"{name} {topic}", pairs)
+            _note(settings, place, pairs)
     return committed | moved
 
 
@@ -181,7 +214,7 @@ def remember(settings: Settings, found: list[Gap]) -> None:
 
 
 def _noted(settings: Settings) -> dict[str, dict[str, tuple[int, int]]]:
-    """Where jobs passed markers: by job and topic, and partition, what it committed and reached."""
+    """Where jobs passed markers: what was committed and reached, by place and partition."""
     path = _markers_file(settings)
     found: dict[str, dict[str, tuple[int, int]]] = (
         json.loads(path.read_text()) if path.exists() else {}

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kafka.errors import KafkaError
@@ -19,14 +19,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from boards.sinks import sink
-from boards.snapshot import STALE_SECONDS, Boards
+from boards.snapshot import LEFT_BEHIND_SECONDS, STALE_SECONDS, Boards
 from clients import flink
 from clients.errors import BoardsUnavailable, JobError
 from compose import lag, services
 from compose.flink import is_own
 from compose.lag import Gap, Lag, Reading
-from games import chosen
+from games import chosen, season
 from games.board import Board
+from games.season import Season
+from jobs import savepoints
 from jobs.names import JobName, board_jobs
 from jobs.running import computing, planned, running, sink_of
 from jobs.savepoints import sink_in_use
@@ -36,6 +38,10 @@ from settings import Settings
 CHECKPOINT_INTERVALS = 3
 TOO_OLD = "the newest score on the boards is"
 WIDE = 145  # columns in which a job's line has room
+OLD_TOPIC = (
+    "reads a topic that was deleted and made anew since the job began, and may have missed its "
+    "first records; scripts/rebuild.sh computes all boards from the new one"
+)
 EMPTY = "has no rows yet"
 
 
@@ -45,7 +51,8 @@ class Job:
 
     And, since it last started, the repeated events that it has dropped, the records that it has
     read and the rows that it has written, as Flink counts them every few seconds. Its lag is None
-    when Kafka does not answer, and the rows when Flink does not count them. A job that is catching
+    when Kafka does not answer, and the rows when Flink does not count them. It is of an old topic
+    when that was deleted and made anew, and it may have missed records. A job that is catching
     up has just started, and cannot hold yet what others must hold by now.
     """
 
@@ -57,11 +64,14 @@ class Job:
     records_read: int = 0
     rows_written: int | None = None
     is_catching_up: bool = False
+    is_of_old_topic: bool = False
 
     def problems(self, settings: Settings) -> list[str]:
         """What is wrong with it, each as the rest of a sentence about it."""
         if self.state != "RUNNING":
             return [f"is {self.state}"]
+        if self.is_of_old_topic:
+            return [OLD_TOPIC]
         if self.is_catching_up:
             return []
         if self.checkpoint_age_seconds is None:
@@ -81,7 +91,7 @@ class Status:
     """Everything that was asked, and what is wrong with it; healthy when nothing is.
 
     sink              the sink that the jobs write to; None when none of them runs
-    ends              how many records each partition ever had, by topic
+    ends              the offset up to which each partition can be read, by topic
     board_rows        the rows of each board, of all games, by its name
     board_age_seconds the age of its newest row; None for a board that carries no time. A board
                       that may be empty may also be old, and is left out
@@ -143,7 +153,8 @@ def _with_boards(found: Status, sink_name: str, settings: Settings) -> Status:
                 problems.append(str(error))
     ages = [age for each in snapshots if (age := _age(each.as_of)) is not None]
     for snapshot in snapshots:
-        problems += board_problems(snapshot, settings)
+        length = savepoints.season_in_use(settings, snapshot.game.name, sink_name)
+        problems += board_problems(snapshot, settings, length)
     boards = [(board, each) for each in snapshots for board in each.game.boards]
     return replace(
         found,
@@ -163,13 +174,38 @@ def _with_boards(found: Status, sink_name: str, settings: Settings) -> Status:
     )
 
 
-def board_problems(snapshot: Boards, settings: Settings) -> list[str]:
-    """What is wrong with a game's boards, each as a sentence without its full stop."""
+def board_problems(snapshot: Boards, settings: Settings, length: str | None = None) -> list[str]:
+    """What is wrong with a game's boards, each as a sentence without its full stop.
+
+    `length` is that of the season in the jobs, by default the one in the settings.
+    """
     problems = [f"{name} {EMPTY}" for name in _empty(snapshot)]
     age = _age(snapshot.as_of)
     if age is not None and age > STALE_SECONDS:
         of = f" ({snapshot.game.name})" if len(chosen(settings)) > 1 else ""
         problems.append(f"{TOO_OLD} {age:.0f} s old{of}")
+    for name, behind in snapshot.left_behind(settings.board_size).items():
+        problems.append(
+            f"{name} stands still: its newest score is {behind:.0f} s behind the others'"
+        )
+    return problems + _of_other_seasons(snapshot, season.SEASONS[length or settings.season])
+
+
+def _of_other_seasons(snapshot: Boards, length: Season) -> list[str]:
+    """Which boards show a season that the jobs add up no more, each as a sentence."""
+    problems = []
+    for board in snapshot.game.boards:
+        start = snapshot.period_start(board)
+        if start is None or snapshot.as_of is None or board.period != "season_start":
+            continue
+        # A board follows within moments of the first score of a new season.
+        behind = snapshot.as_of - timedelta(seconds=LEFT_BEHIND_SECONDS)
+        first, millis = (int(each.timestamp() * 1000) for each in (behind, start))
+        if millis < length.start_of(first) or millis != length.start_of(millis):
+            problems.append(
+                f"{board.name} still shows the season from {start:%Y-%m-%d %H:%M} UTC, "
+                f"with season={length.name} in its job"
+            )
     return problems
 
 
@@ -209,6 +245,7 @@ def _job(settings: Settings, name: JobName, job_id: str, reading: Reading) -> Jo
         restarts=int(restarts[0]["value"]) if restarts else 0,
         duplicates=max((_dropped(settings, job_id, vertex) for vertex in vertices), default=0),
         lag=reading.lags.get(name),
+        is_of_old_topic=name in reading.of_old_topics,
         records_read=sum(vertex["metrics"]["read-records"] for vertex in sources),
         rows_written=_written(settings, job_id, vertices),
     )

@@ -308,6 +308,8 @@ def _fresh(latest: Refreshed, sink: Sink, settings: Settings) -> datetime:
     if age > STALE_SECONDS:
         why = f"The newest score on the boards is {age:.0f} s old; {STALE_SECONDS} s are allowed."
         raise Problem(503, why)
+    for name, behind in latest.boards.left_behind(settings.board_size).items():
+        raise Problem(503, f"The newest score on {name} is {behind:.0f} s behind the others'.")
     return as_of
 
 

@@ -16,7 +16,7 @@ from boards import sinks
 from boards.sinks import sink
 from clients import flink, offsets
 from clients.errors import JobError
-from games import chosen
+from games import chosen, season
 from games.board import Game, Table
 from jobs import environment, savepoints
 from jobs.names import ALL_BOARDS, JobName, game_of
@@ -31,6 +31,7 @@ T = TypeVar("T")
 CANCEL_SECONDS = 60
 SCRIPTS = ("suspend", "resume", "rebuild")  # scripts/<name>.sh calls this module with --<name>
 AT_ONCE = 4  # jobs; more have no use on few cores
+SEASON = "season_start"  # the period of tables whose totals are of a season
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -126,6 +127,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="start what does not run, from its savepoint if it has one, as without any option",
     )
+    parser.add_argument(
+        "--drop-seasons",
+        action="store_true",
+        help="with --rebuild or --switch: remove older seasons of another length",
+    )
     parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
     options = parser.parse_args(arguments)
@@ -210,11 +216,13 @@ def _submit(options: argparse.Namespace) -> None:
     ending = _to_end(options, [*jobs, *suspended])
     going_on = {name: path for name, path in suspended.items() if name not in ending}
     plans = _plans(options, jobs, ending, going_on)
+    fresh = plans.keys() - going_on.keys()
+    _check_seasons(options, fresh, (jobs.keys() | going_on.keys()) - ending)
     _check_slots(len(plans), len(ending & jobs.keys()))
     # Only now that the new plans are known to be sound.
     _end({name: jobs[name] for name in ending & jobs.keys()})
     savepoints.forget(settings, ending)
-    _clear(plans.keys() - going_on.keys())
+    _clear(fresh)
     if plans:
         _say("Starting the jobs")
 
@@ -258,6 +266,9 @@ def _plans(
             raise JobError(f"'{other}' writes this already; --switch ends it and starts '{name}'")
         if clash & jobs.keys():
             _say(f"{name}: runs already, not submitted again")
+            unused = savepoints.without_effect(settings, name)
+            if unused:
+                _say(f"{name}: {unused}")
             continue
         to_compile[name] = tables
     if to_compile:
@@ -280,19 +291,69 @@ def _compiled(name: JobName, tables: list[Table]) -> tuple[TableEnvironment, Com
     return own, environment.compile_plan(own, game_of(name, settings), tables, settings)
 
 
+def _check_seasons(
+    options: argparse.Namespace, fresh: Collection[JobName], staying: Collection[JobName]
+) -> None:
+    """Raise JobError when seasons of two lengths would stand beside each other, or old ones go."""
+    for name in sorted(staying):
+        was, _ = savepoints.changed_settings(settings, name).get("season", (None, None))
+        if was and any(each.game == name.game for each in fresh):
+            raise JobError(
+                f"'{name}' adds up seasons of one length ({was}), and the others would have "
+                f"another ({settings.season}). LEADERBOARD_SEASON={was} starts them beside it; "
+                "scripts/rebuild.sh, without names, changes the season of all"
+            )
+    losing = sorted(filter(_loses_seasons, fresh))
+    if losing and not options.drop_seasons:
+        ((was, *_), now) = sorted(_other_seasons(losing[0])), settings.season
+        raise JobError(
+            f"{losing[0].sink} holds older seasons of another length ({was}), and the topic does "
+            f"not hold all of their events any more. They cannot stand beside seasons of the new "
+            f"length ({now}). Nothing was changed. Copy them if you want to keep them "
+            f"(docs/operations.md), and then run scripts/rebuild.sh --drop-seasons"
+        )
+
+
+def _other_seasons(name: JobName) -> set[str]:
+    """The lengths of seasons in a job's tables that are another than it would write."""
+    return savepoints.seasons_written(settings, name) - {settings.season}
+
+
+def _loses_seasons(name: JobName) -> bool:
+    """Whether seasons would go that the topic cannot fill again."""
+    return bool(_other_seasons(name)) and _fills_since(name) > 0
+
+
+def _fills_since(name: JobName) -> int:
+    """The time in epoch milliseconds since when the topic can fill a job's tables; 0 is always.
+
+    A topic that was made anew fills the season that it began in, as far as it can.
+    """
+    topic = game_of(name, settings).topic(settings)
+    if savepoints.is_of_old_topic(settings, name):
+        return season.of(settings).start_of(offsets.first_record_at(settings, topic))
+    return offsets.complete_since(settings, topic)
+
+
 def _clear(fresh: Collection[JobName]) -> None:
     """Empty what is computed anew; an older season, which the topic does not hold whole any more,
-    is kept as it was.
+    is kept as it was, unless it is of another length.
     """
     if not fresh:
         return
+    if any(savepoints.has_changed(settings, name) for name in fresh):
+        _say("Bringing views, triggers and topics up to date with the settings")
+        for each in sinks.sinks(settings):
+            if each.is_needed:
+                each.create(chosen(settings))
     _say("Emptying what is computed again from the topic")
     for name in fresh:
         game: Game = game_of(name, settings)
         target = sink(name.sink, settings)
-        tables = [table for job in name.computes(game) for table in game.jobs[job]]
-        since = offsets.complete_since(settings, game.topic(settings))
-        target.clear(target.tables(tables), since)
+        held = target.tables(table for job in name.computes(game) for table in game.jobs[job])
+        outdated = [each for each in held if each.period == SEASON and _other_seasons(name)]
+        target.clear(outdated)
+        target.clear([each for each in held if each not in outdated], _fills_since(name))
     # They start from the topic's first record.
     offsets.forget(settings, [name.group for name in fresh])
 

@@ -2,9 +2,11 @@
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from psycopg2.extras import execute_values
 
 from boards import kafka, sinks
@@ -288,3 +290,34 @@ def test_a_broker_that_is_away_is_said_in_a_sentence(monkeypatch):
     monkeypatch.setattr(broker, "ANSWER_SECONDS", 0.2)
     with pytest.raises(BoardsUnavailable, match=r"Kafka at 127\.0\.0\.1:1 cannot be read: "):
         KafkaFold(GAME, Settings(kafka_brokers="127.0.0.1:1")).boards()
+
+
+@pytest.mark.parametrize("season", ["all", "hour", "all"])
+def test_old_rows_go_as_the_season_that_is_set_now_says(stores, season):
+    settings = replace(stores.settings, season=season)
+    sinks.sink("postgres", settings).create([GAME])
+    with (
+        closing(postgres.connect(postgres.owner_dsn(stores.settings))) as db,
+        db.cursor() as cursor,
+    ):
+        cursor.execute("TRUNCATE flink.member_totals")
+        cursor.execute(
+            "INSERT INTO flink.member_totals VALUES (0, 'T', 'a', 1), (%s, 'T', 'a', 1)", [NEWEST]
+        )
+        cursor.execute("SELECT COUNT(*) FROM flink.member_totals")
+        assert cursor.fetchone() == ((2,) if season == "all" else (1,))
+        cursor.execute("TRUNCATE flink.member_totals")
+    sinks.sink("postgres", stores.settings).create([GAME])
+
+
+def test_events_are_kept_as_long_as_a_longer_season_needs_and_never_shorter(stores):
+    hours = []
+    for season in ("day", "week", "hour", "all", "day"):
+        settings = replace(stores.settings, season=season)
+        sinks.sink("kafka", settings).create([GAME])
+        resource = ConfigResource(ConfigResourceType.TOPIC, settings.topic, ["retention.ms"])
+        with closing(broker.client(KafkaAdminClient, settings)) as admin:
+            told = admin.describe_configs([resource], config_filter="all")
+        millis = int(told["topic"][settings.topic]["retention.ms"]["value"])
+        hours.append(millis if millis < 0 else millis // 3_600_000)
+    assert hours == [24 + 48, 168 + 48, 168 + 48, -1, -1]

@@ -20,6 +20,7 @@ from boards.last_events import LastEvents
 from clients import kafka, offsets
 from compose import lag
 from compose.lag import Lag
+from jobs import savepoints
 from jobs.names import JobName
 from settings import Settings
 from tests import bounded
@@ -150,3 +151,20 @@ def test_a_topic_that_lost_its_records_and_keeps_a_marker_is_complete_since_that
     with closing(kafka.client(KafkaAdminClient, own)) as admin:
         admin.delete_records({TopicPartition(own.topic, 0): 1})
     assert 0 < offsets.complete_since(own, own.topic) <= before
+
+
+def test_a_topic_that_was_made_anew_is_noticed_by_its_id_or_by_what_was_read_beyond_its_end(own):
+    bounded.send(own, [bounded.Message(0, 0, b"{}")])
+    commit(own, {0: 2})
+    assert jobs_of_old_topics(own) == {JOB}
+    commit(own, {0: 1})
+    assert jobs_of_old_topics(own) == set()
+    note = savepoints.Note(topic_id=offsets.topic_id_of(own, own.topic))
+    savepoints._write(own, JOB, note)
+    assert jobs_of_old_topics(own) == set()
+    savepoints._write(own, JOB, savepoints.Note(topic_id=offsets.topic_id_of(own, "user-score")))
+    assert jobs_of_old_topics(own) == {JOB}
+
+
+def jobs_of_old_topics(settings: Settings) -> set[JobName]:
+    return lag.look(settings, [JOB], late_seconds=40).of_old_topics

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -12,10 +14,13 @@ import games
 from clients import flink
 from clients.errors import JobError
 from games import season, sql
-from jobs import plans
+from jobs import plans, savepoints
 from jobs.names import ALL_BOARDS, JobName, board_jobs, by_title
 from jobs.running import computing
 from settings import PROJECT, Settings
+
+if TYPE_CHECKING:
+    from pyflink.table import CompiledPlan
 
 GAME = games.load("score")
 NOBODY_LISTENS = "127.0.0.1:1"
@@ -175,3 +180,58 @@ def test_a_season_in_python_is_the_one_in_sql(name, millis, start):
 def test_a_plan_of_another_flink_is_refused_in_a_sentence():
     with pytest.raises(JobError, match=r"version 9\.9, and jobs/plans\.py knows those of 2\.3"):
         plans.rewritten({"flinkVersion": "9.9", "nodes": [], "edges": []})
+
+
+NAME = JobName("score", "top_teams", "postgres")
+
+
+@pytest.fixture
+def noted(tmp_path) -> Settings:
+    """The settings of a job that was started with them."""
+    settings = Settings(state_folder=str(tmp_path), season="hour", parallelism=2)
+    note = savepoints.Note(settings=savepoints._of_a_job(settings))
+    savepoints._write(settings, NAME, note)
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, None),
+        ({"rate_per_second": 3.0}, None),  # no job knows it
+        (
+            {"parallelism": 4},
+            "LEADERBOARD_PARALLELISM was 2 and is 4 now: that has no effect on it before you run "
+            "scripts/suspend.sh and then scripts/resume.sh.",
+        ),
+        (
+            {"season": "day"},
+            "LEADERBOARD_SEASON was hour and is day now: that has no effect on it before you run "
+            "scripts/rebuild.sh.",
+        ),
+    ],
+)
+def test_a_setting_that_a_running_job_does_not_have_is_said_to_have_no_effect(
+    noted, changed, expected
+):
+    assert savepoints.without_effect(replace(noted, **changed), NAME) == expected
+
+
+def test_a_job_does_not_go_on_into_another_season_and_the_setting_is_named(noted):
+    plan = cast("CompiledPlan", None)  # not looked at
+    with pytest.raises(JobError, match="LEADERBOARD_SEASON was hour and is all now"):
+        savepoints.check(replace(noted, season="all"), NAME, plan)
+
+
+def test_a_note_of_an_earlier_commit_tells_of_no_setting(tmp_path):
+    settings = Settings(state_folder=str(tmp_path))
+    savepoints._write(settings, NAME, savepoints.Note(savepoint="file:///savepoint"))
+    assert savepoints.without_effect(settings, NAME) is None
+    assert savepoints.seasons_written(settings, NAME) == set()
+
+
+def test_seasons_that_a_job_of_all_boards_wrote_are_known_to_the_job_of_one(noted):
+    whole = JobName("score", ALL_BOARDS, "postgres")
+    assert savepoints.seasons_written(noted, whole) == {"hour"}
+    assert savepoints.seasons_written(noted, JobName("score", ALL_BOARDS, "kafka")) == set()
+    assert savepoints.seasons_written(noted, JobName("score", "totals", "postgres")) == set()

@@ -72,6 +72,56 @@ def test_the_limit_is_the_one_that_the_page_has():
     assert problem.startswith(status.TOO_OLD)
 
 
+SEASONAL = Board(name="season", key=("player",), period="season_start", **OF_EACH)
+EMPTY_AT_TIMES = replace(COMPARED, name="compared", newest="won_at")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def at(moment: datetime, **boards: Board) -> Boards:
+    """A row of that moment on the board of wins, and one of noon on each of these."""
+    game = replace(GAME, tables=(MOST_WINS, *boards.values()))
+    rows = {board.name: [{"won_at": NOON, "season_start": NOON}] for board in boards.values()}
+    return Boards(game, {"most_wins": [{"won_at": moment}]} | rows)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "places", "expected"), [(90, 100, {}), (91, 100, {"second": 91}), (91, 1, {})]
+)
+def test_a_board_stands_still_that_is_behind_another_and_has_everybody(seconds, places, expected):
+    found = at(NOON + timedelta(seconds=seconds), second=replace(MOST_WINS, name="second"))
+    assert found.left_behind(places) == expected
+
+
+def test_a_board_that_may_be_empty_may_be_behind():
+    assert at(NOON + timedelta(hours=1), compared=EMPTY_AT_TIMES).left_behind(100) == {}
+
+
+@pytest.mark.parametrize(
+    ("length", "later", "is_wrong"),
+    [
+        ("hour", {"minutes": 59}, False),
+        ("hour", {"minutes": 61}, False),  # the new season may just have begun
+        ("hour", {"minutes": 62}, True),
+        ("day", {"minutes": 1}, True),  # no day begins at noon
+        ("all", {"minutes": 1}, True),
+    ],
+)
+def test_a_board_shows_the_season_that_its_job_adds_up(length, later, is_wrong):
+    found = at(NOON + timedelta(**later), season=SEASONAL)
+    told = [each for each in status.board_problems(found, Settings(), length) if "season" in each]
+    text = f"season still shows the season from 2026-03-01 12:00 UTC, with season={length} in"
+    assert [each.startswith(text) for each in told] == [True] * is_wrong
+
+
+def test_the_seasons_length_is_that_of_the_running_jobs(tmp_path):
+    settings = Settings(state_folder=str(tmp_path), season="day")
+    assert savepoints.season_in_use(settings, "score", "kafka") is None
+    name = JobName("score", "top_teams", "kafka")
+    savepoints._write(settings, name, savepoints.Note(settings={"season": "hour"}))
+    assert savepoints.season_in_use(settings, "score", "kafka") == "hour"
+    assert savepoints.season_in_use(settings, "score", "postgres") is None
+
+
 def test_what_does_not_run_is_told_by_the_sink_of_the_savepoints(tmp_path):
     settings = Settings(state_folder=str(tmp_path), sink="postgres")
     assert "no job computes totals" in status._job_problems({}, settings)
@@ -112,6 +162,11 @@ def test_a_job_that_catches_up_is_no_problem_and_one_that_should_have_is():
     assert "RUNNING, catching up, checkpoint 3 s ago" in text(Status(jobs={JOB: catching_up}))
     assert BEHIND.problems(Settings()) == ["has yet to read 36,000 records older than 40 s"]
     assert NEW.problems(Settings()) == ["has no completed checkpoint yet"]
+
+
+def test_a_job_of_an_old_topic_is_a_problem_though_it_has_read_all():
+    job = Job("RUNNING", 3.0, 0, 0, Lag(0, 0), is_of_old_topic=True)
+    assert job.problems(Settings()) == [status.OLD_TOPIC]
 
 
 @pytest.mark.parametrize(
