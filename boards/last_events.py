@@ -78,7 +78,7 @@ class Follower:
         self.looked_back_to = self.looked_back_to or _moment(record.timestamp)
         if record.key != self.user_id.encode():
             return
-        event = _event(record)
+        event = event_of(record)
         if event and event["user_id"] == self.user_id and event["event_id"] not in self._ids:
             self._ids |= {event["event_id"]} - {None}
             self.events.append(event)
@@ -224,7 +224,7 @@ def form(user_id: str, recent: Recent | None, boards: Boards | None) -> Row:
     return known | {"window_end": recent.at if recent else None, "rank_number": None}
 
 
-def _event(record: Any) -> Row | None:
+def event_of(record: Any) -> Row | None:
     """A record's event as the boards count it; None when it is plain that they reject it."""
     try:
         fields = json.loads(record.value)

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -225,8 +226,10 @@ def _noted(settings: Settings) -> dict[str, dict[str, tuple[int, int]]]:
 def _note(settings: Settings, place: str, pairs: dict[int, tuple[int, int]]) -> None:
     path = _markers_file(settings)
     own = path.with_suffix(f".{os.getpid()}")  # whoever reads meanwhile sees a whole file
-    own.write_text(json.dumps(_noted(settings) | {place: pairs}))
-    own.replace(path)
+    # On Kubernetes the page may write nothing; it asks Kafka again at each look.
+    with suppress(OSError):
+        own.write_text(json.dumps(_noted(settings) | {place: pairs}))
+        own.replace(path)
 
 
 def _markers_file(settings: Settings) -> Path:

@@ -12,10 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from boards.shared_ids import SharedIds
 from boards.sinks import RejectCounter, sink
 from clients import flink
 from clients.errors import BoardsUnavailable, JobError
@@ -33,6 +35,7 @@ REJECTED = (
     "rejected events ever had, with the reason any"
 )
 RECORDS = "records that the topic ever had, told from offsets: each transaction counts as one more"
+SHARED = "event ids that two players have used since the monitor started"
 HEAP = "Status.JVM.Memory.Heap"
 
 Rejected = dict[str, dict[str, float]]  # by game and reason
@@ -46,13 +49,19 @@ class Monitor(Collector):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._rejects = Rejects(settings)
+        self._shared_ids = SharedIds(settings)
         self._latest: list[Metric] = []
 
     def look(self) -> None:
         """Ask everything once."""
         found = status(self._settings)
         rejected = self._rejects.count(found)
-        self._latest = list(metrics(found, rejected, _heap(self._settings), self._settings))
+        try:
+            self._shared_ids.look()
+        except KafkaError as error:
+            log.warning("Ids of two players were not looked for: %s", error)
+        heap, shared = _heap(self._settings), self._shared_ids.count
+        self._latest = list(metrics(found, rejected, heap, self._settings, shared))
 
     def collect(self) -> Iterable[Metric]:
         return self._latest
@@ -86,7 +95,11 @@ class Rejects:
 
 
 def metrics(
-    found: Status, rejected: Rejected, heap: dict[str, float], settings: Settings
+    found: Status,
+    rejected: Rejected,
+    heap: dict[str, float],
+    settings: Settings,
+    shared_ids: int = 0,
 ) -> Iterator[Metric]:
     """A status as metrics; what is not known is left out."""
     yield _gauge("healthy", "1 when scripts/status.sh finds no problem", found.is_healthy)
@@ -114,6 +127,9 @@ def metrics(
         for reason, count in counts.items():
             rejects.add_metric([game, reason], count)
     yield rejects
+    shared = _counter("shared_ids", SHARED)
+    shared.add_metric([], shared_ids)
+    yield shared
     late = "events of the newest season that came too late for the board"
     yield _gauges("late_events", late, "board", found.late_events)
     of = "heap of all TaskManagers: what is used, and the limit (max)"

@@ -18,6 +18,8 @@ from kafka.errors import KafkaError
 from rich.markup import escape
 from rich.table import Table
 
+from boards import shared_ids
+from boards.shared_ids import SharedId
 from boards.sinks import sink
 from boards.snapshot import LEFT_BEHIND_SECONDS, STALE_SECONDS, Boards
 from clients import flink
@@ -42,6 +44,7 @@ OLD_TOPIC = (
     "reads a topic that was deleted and made anew since the job began, and may have missed its "
     "first records; scripts/rebuild.sh computes all boards from the new one"
 )
+LISTED_IDS = 20
 EMPTY = "has no rows yet"
 
 
@@ -96,6 +99,7 @@ class Status:
     board_age_seconds the age of its newest row; None for a board that carries no time. A board
                       that may be empty may also be old, and is left out
     late_events       events of the newest season that came too late for a board, where counted
+    shared_ids        the last ids of events that two players used; no problem of the system
     """
 
     sink: str | None = None
@@ -107,6 +111,7 @@ class Status:
     board_age_seconds: dict[str, float | None] = field(default_factory=dict)
     late_events: dict[str, int] = field(default_factory=dict)
     data_age_seconds: float | None = None
+    shared_ids: list[SharedId] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -138,7 +143,10 @@ def status(settings: Settings) -> Status:
     gaps = lag.gaps(settings)
     problems += [*map(str, gaps), *_job_problems(jobs, settings)]
     sink_name = sink_of(jobs, settings)
-    found = Status(sink_name, states, jobs, reading.ends, gaps, problems=problems)
+    shared = shared_ids.listed(settings)[:LISTED_IDS]
+    found = Status(
+        sink_name, states, jobs, reading.ends, gaps, shared_ids=shared, problems=problems
+    )
     return _with_boards(found, sink_name, settings) if sink_name else found
 
 
@@ -345,11 +353,21 @@ def table(found: Status, width: int = WIDE) -> Table:
         lines.add_row("board", board, _coloured(f"{count} rows", is_good))
     if found.data_age_seconds is not None:
         lines.add_row("data", "newest score", f"{found.data_age_seconds:.1f} s old")
+    for shared in found.shared_ids[:1]:
+        lines.add_row("event ids", "of two players", escape(_shared(shared)))
     for problem in found.problems:
         lines.add_row("problem", "", _coloured(problem, False))
     verdict = "healthy" if found.is_healthy else "not healthy"
     lines.add_row("", "", _coloured(verdict, found.is_healthy))
     return lines
+
+
+def _shared(last: SharedId) -> str:
+    place = f"{last.topic}-{last.partition}, offset {last.offset}"
+    return (
+        f"the last: {last.event_id} of {last.user_id}, and before of {last.other_user_id} "
+        f"({place}, {last.recorded_at})"
+    )
 
 
 def _line(job: Job, is_narrow: bool) -> str:

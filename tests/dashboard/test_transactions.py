@@ -112,6 +112,15 @@ def test_markers_and_aborted_records_are_no_lag(own):
         assert lag_of_job(own) == Lag(0, 0)
 
 
+def test_who_may_write_nothing_finds_no_lag_either(own):
+    with transactions(own) as producer:
+        producer.begin_transaction()
+        producer.send(own.topic, b"{}", partition=0)
+        producer.abort_transaction()
+    (own.state / "data").rmdir()
+    assert [lag_of_job(own) for _ in range(2)] == [Lag(0, 0)] * 2
+
+
 def test_a_partition_of_aborted_records_is_no_lag_for_a_job_that_committed_nothing_there(own):
     with transactions(own) as producer:
         producer.begin_transaction()

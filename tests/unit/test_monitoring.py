@@ -62,7 +62,7 @@ def samples(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
 
 @pytest.fixture(scope="module")
 def told() -> dict[tuple[str, str], float]:
-    return samples(monitor.metrics(STATUS, REJECTED, HEAP, Settings()))
+    return samples(monitor.metrics(STATUS, REJECTED, HEAP, Settings(), shared_ids=2))
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,7 @@ def names(told, injector) -> set[str]:
         ("rejected_events_total", "score, score missing", 7),
         ("rejected_events_total", "spins, score missing", 1),
         ("late_events", "hot_streaks", 3),
+        ("shared_ids_total", "", 2),
         ("taskmanager_heap_bytes", "max", 2e9),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 import games
+from boards.shared_ids import SharedId
 from boards.snapshot import STALE_SECONDS, Boards
 from compose import status
 from compose.lag import Lag
@@ -85,7 +86,7 @@ def at(moment: datetime, **boards: Board) -> Boards:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "places", "expected"), [(90, 100, {}), (91, 100, {"second": 91}), (91, 1, {})]
+    ("seconds", "places", "expected"), [(120, 100, {}), (121, 100, {"second": 121}), (121, 1, {})]
 )
 def test_a_board_stands_still_that_is_behind_another_and_has_everybody(seconds, places, expected):
     found = at(NOON + timedelta(seconds=seconds), second=replace(MOST_WINS, name="second"))
@@ -101,7 +102,7 @@ def test_a_board_that_may_be_empty_may_be_behind():
     [
         ("hour", {"minutes": 59}, False),
         ("hour", {"minutes": 61}, False),  # the new season may just have begun
-        ("hour", {"minutes": 62}, True),
+        ("hour", {"minutes": 63}, True),
         ("day", {"minutes": 1}, True),  # no day begins at noon
         ("all", {"minutes": 1}, True),
     ],
@@ -200,6 +201,7 @@ def test_json_has_the_jobs_by_their_titles():
         "board_age_seconds",
         "late_events",
         "data_age_seconds",
+        "shared_ids",
         "problems",
         "is_healthy",
     }
@@ -220,6 +222,17 @@ def test_text_names_jobs_boards_and_problems():
     assert lines[-1] == "not healthy"
     (job,) = [line for line in lines if line.startswith("job ")]
     assert job.startswith(f"job {JOB.title} RUNNING, checkpoint 3 s ago, lag 12 records")
+
+
+def test_text_tells_the_last_id_that_two_players_used_and_that_is_no_problem():
+    shared = SharedId("x", "bob", "ada", "user-score", 2, 17, "2026-03-01T12:00:00+00:00")
+    found = Status(shared_ids=[shared])
+    lines = [" ".join(line.split()) for line in text(found).splitlines()]
+    assert lines == [
+        "event ids of two players the last: x of bob, and before of ada "
+        "(user-score-2, offset 17, 2026-03-01T12:00:00+00:00)",
+        "healthy",
+    ]
 
 
 def test_a_jobs_line_breaks_between_its_figures_in_80_columns():
