@@ -14,7 +14,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
 
 from boards.background import Background
 from boards.snapshot import Boards, Row, named_rows
@@ -88,8 +88,8 @@ class KafkaSink:
             missing = {name: options for name, options in topics.items() if name not in known}
             if missing:
                 admin.create_topics(missing, wait_for_metadata=True)
-            if not settings.kafka_brokers:
-                _keep_longer(admin, {game.topic(settings) for game in games} & known, self._kept())
+            for topic in sorted({game.topic(settings) for game in games} & known):
+                self._keep_longer(admin, topic)
 
     def _topics(self, games: Sequence[Game]) -> dict[str, dict[str, Any]]:
         settings = self._settings
@@ -104,6 +104,31 @@ class KafkaSink:
         """How long events are kept, in milliseconds; -1 is for ever."""
         kept = season.of(self._settings).retention_millis(self._settings)
         return -1 if kept is None else kept
+
+    def _keep_longer(self, admin: KafkaAdminClient, topic: str) -> None:
+        """Let a topic of our own broker keep events as long as the settings need; else warn.
+
+        It never keeps less than before: a job that still runs may add up a longer season.
+        """
+        asked = ConfigResource(ConfigResourceType.TOPIC, topic, [RETENTION])
+        try:
+            told = admin.describe_configs([asked], config_filter="all")
+        except (
+            TopicAuthorizationFailedError
+        ):  # whoever owns the broker knows how long it keeps them
+            return
+        now, needed = int(told["topic"][topic][RETENTION]["value"]), self._kept()
+        if now < 0 or 0 <= needed <= now:
+            return
+        if self._settings.kafka_brokers:
+            log.warning(
+                "The topic %s keeps records for %s hours. Totals can be computed again from it "
+                "only with %s=%s.",
+                *(topic, now // HOUR_MILLIS, RETENTION, needed),
+            )
+            return
+        change = {RETENTION: str(needed)}
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, change)])
 
     def _config(self, table: Table) -> dict[str, str]:
         # Who opens the boards reads all that is there, and only full segments are compacted.
@@ -162,20 +187,6 @@ class KafkaSink:
 
     def reject_counter(self, game: Game) -> LengthOfRejects:
         return LengthOfRejects(self._settings, game)
-
-
-def _keep_longer(admin: KafkaAdminClient, topics: Iterable[str], millis: int) -> None:
-    """Let topics keep their records at least so long (-1 is for ever).
-
-    They never keep less than before: a job that still runs may add up a longer season.
-    """
-    for topic in topics:
-        asked = ConfigResource(ConfigResourceType.TOPIC, topic, [RETENTION])
-        told = admin.describe_configs([asked], config_filter="all")
-        now = int(told["topic"][topic][RETENTION]["value"])
-        if now >= 0 and (millis < 0 or millis > now):
-            change = {RETENTION: str(millis)}
-            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, change)])
 
 
 class LengthOfRejects:

@@ -207,7 +207,8 @@ class RejectsByReason:
     def __init__(self, settings: Settings, game: Game) -> None:
         self._settings, self._game = settings, game
         self._counts: Counter[str] = Counter()
-        # The list only grows: in each partition, this offset was not counted yet.
+        # The list only grows: in each partition, this offset was not counted yet. A topic that was
+        # made anew begins before it.
         self._next: dict[int, int] = {}
 
     def count(self, ends: dict[int, int]) -> dict[str, float]:
@@ -218,7 +219,8 @@ class RejectsByReason:
             dsn = postgres.reader_dsn(self._settings)
             with closing(postgres.connect(dsn)) as db, db.cursor() as cursor:
                 for partition, end in ends.items():
-                    self._add(cursor, partition, self._next.setdefault(partition, end))
+                    self._next[partition] = min(end, self._next.get(partition, end))
+                    self._add(cursor, partition, self._next[partition])
         except psycopg2.Error as error:
             raise BoardsUnavailable(first_line(error)) from error
         return dict(self._counts)

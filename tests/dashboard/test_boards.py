@@ -321,3 +321,20 @@ def test_events_are_kept_as_long_as_a_longer_season_needs_and_never_shorter(stor
         millis = int(told["topic"][settings.topic]["retention.ms"]["value"])
         hours.append(millis if millis < 0 else millis // 3_600_000)
     assert hours == [24 + 48, 168 + 48, 168 + 48, -1, -1]
+
+
+def test_a_topic_of_somebody_elses_broker_is_left_as_it_is_with_a_warning(stores, caplog):
+    topic = "of-somebody-else"
+    brokers = stores.settings.brokers
+    settings = replace(stores.settings, topic=topic, season="hour", kafka_brokers=brokers)
+    sinks.sink("kafka", settings).create([GAME])
+    assert warnings(caplog) == []
+    sinks.sink("kafka", replace(settings, season="day")).create([GAME])
+    assert warnings(caplog) == [
+        f"The topic {topic} keeps records for 49 hours. Totals can be computed again from it only "
+        "with retention.ms=259200000."
+    ]
+
+
+def warnings(caplog):
+    return [each.getMessage() for each in caplog.records if each.name == "boards.kafka"]
