@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kafka.errors import KafkaError
@@ -99,7 +99,7 @@ class Status:
     board_age_seconds the age of its newest row; None for a board that carries no time. A board
                       that may be empty may also be old, and is left out
     late_events       events of the newest season that came too late for a board, where counted
-    shared_ids        the last ids of events that two players used; no problem of the system
+    shared_ids        the last ids of events that two players used in a day; no problem of ours
     """
 
     sink: str | None = None
@@ -143,9 +143,16 @@ def status(settings: Settings) -> Status:
     gaps = lag.gaps(settings)
     problems += [*map(str, gaps), *_job_problems(jobs, settings)]
     sink_name = sink_of(jobs, settings)
-    shared = shared_ids.listed(settings)[:LISTED_IDS]
+    day_ago = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    shared = [each for each in shared_ids.listed(settings) if each.recorded_at > day_ago]
     found = Status(
-        sink_name, states, jobs, reading.ends, gaps, shared_ids=shared, problems=problems
+        sink_name,
+        states,
+        jobs,
+        reading.ends,
+        gaps,
+        shared_ids=shared[:LISTED_IDS],
+        problems=problems,
     )
     return _with_boards(found, sink_name, settings) if sink_name else found
 

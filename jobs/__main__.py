@@ -305,12 +305,14 @@ def _check_seasons(
             )
     losing = sorted(filter(_loses_seasons, fresh))
     if losing and not options.drop_seasons:
-        ((was, *_), now) = sorted(_other_seasons(losing[0])), settings.season
+        was, held_by = ", ".join(sorted(_other_seasons(losing[0]))), losing[0].sink
+        switch = f".venv/bin/python -m jobs --sink {held_by} --switch"
         raise JobError(
-            f"{losing[0].sink} holds older seasons of another length ({was}), and the topic does "
-            f"not hold all of their events any more. They cannot stand beside seasons of the new "
-            f"length ({now}). Nothing was changed. Copy them if you want to keep them "
-            f"(docs/operations.md), and then run scripts/rebuild.sh --drop-seasons"
+            f"{held_by} holds older seasons of another length ({was}), and the topic does not hold "
+            "all of their events any more. They cannot stand beside seasons of the new length "
+            f"({settings.season}). Nothing was changed. Copy them if you want to keep them "
+            "(docs/operations.md), and then run "
+            f"{switch if options.switch else 'scripts/rebuild.sh'} --drop-seasons"
         )
 
 

@@ -35,10 +35,10 @@ def served(stack: Stack, **changed: object) -> Iterator[str]:
         yield address
 
 
-def fill(stack: Stack, age_seconds: float = 1) -> None:
+def fill(stack: Stack, age_seconds: float = 1, behind_seconds: float = 0) -> None:
     """Fifteen teams and players on the boards and in the totals, one of them banned.
 
-    The newest score is so old.
+    The newest score is so old, and that of the players so far behind that of the teams.
     """
     now = int((time.time() - age_seconds) * 1000)
     season = now - now % DAY
@@ -49,7 +49,8 @@ def fill(stack: Stack, age_seconds: float = 1) -> None:
         for number in range(15):
             name = NAMES[number % len(NAMES)]
             team = [season, f"t/{number}", name, 100 - number, now]
-            player = [season, f"u/{number} ü", name, "T", name, 100 - number, now]
+            reached_at = now - int(behind_seconds * 1000)
+            player = [season, f"u/{number} ü", name, "T", name, 100 - number, reached_at]
             cursor.execute("INSERT INTO flink.top_teams VALUES (%s, %s, %s, %s, %s)", team)
             cursor.execute(
                 "INSERT INTO flink.top_players VALUES (%s, %s, %s, %s, %s, %s, %s)", player
@@ -200,6 +201,13 @@ def test_it_is_ready_while_the_boards_are_fresh(address, stores):
         assert "s old; 30 s are allowed" in asked(f"{address}/readyz", 503)["error"]
 
     eventually(check_old)
+    fill(stores, behind_seconds=130)
+
+    def check_one() -> None:
+        error = asked(f"{address}/readyz", 503)["error"]
+        assert error == "The newest score on top_players is 130 s behind the others'."
+
+    eventually(check_one)
     assert asked(f"{address}/healthz") == {"status": "alive"}
 
 

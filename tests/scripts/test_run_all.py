@@ -279,6 +279,14 @@ def test_the_games_and_the_rate_that_run_may_be_asked_for(environment):
     assert "runs" in again.stdout
 
 
+def test_a_setting_that_running_jobs_do_not_have_is_said_to_have_no_effect(environment):
+    again = script("run_all.sh", environment=environment | {"LEADERBOARD_SEASON": "hour"})
+    assert again.returncode == 0, again.stderr
+    for title in TITLES.values():
+        told = f"{title}: LEADERBOARD_SEASON was day and is hour now: that has no effect on it"
+        assert told in again.stdout
+
+
 def test_the_other_sink_is_one_flag_away(environment):
     moved = script("run_all.sh", "--sink", "kafka", environment=environment)
     assert moved.returncode == 0, moved.stdout + moved.stderr

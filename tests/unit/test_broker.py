@@ -19,8 +19,10 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError
 from kafka.record.util import crc32c_c
 
+import games
 from clients import kafka, postgres
 from clients.errors import SetupError
+from jobs import environment
 from settings import SettingError, Settings, read
 
 PASSWORD = 'a "b" \\c'
@@ -129,6 +131,9 @@ def test_checksums_are_computed_natively():
     assert crc32c_c
 
 
-def test_a_table_that_is_read_leaves_out_what_is_not_committed():
-    (_, line) = kafka.source_options(Settings()).splitlines()
-    assert line.strip() == "'properties.isolation.level' = 'read_committed',"
+def test_every_topic_that_others_write_is_read_without_what_is_not_committed():
+    statements = environment.source_statements(games.load("score"), Settings(), "group")
+    tables = [each for each in statements if "'connector' = 'kafka'" in each]
+    assert tables
+    assert all("'properties.isolation.level' = 'read_committed'" in each for each in tables)
+    assert "isolation" not in kafka.table_options(Settings())  # it says nothing to who writes
