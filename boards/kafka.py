@@ -340,12 +340,10 @@ class KafkaFold(Background):
             self._changed.wait_for(lambda: self._db or self._trouble, FOLD_SECONDS)
             if self._db and time.monotonic() - self._heard_at < SILENT_SECONDS:
                 return ranked_boards(self._db, self._game, self._settings)
-            default = "does not answer" if self._db else "is still sending old records"
+            default = "does not answer." if self._db else "is still sending old records."
             trouble = self._trouble or default
-        what = f"Kafka at {self._settings.brokers} {trouble}."
-        raise BoardsUnavailable(
-            f"{what} The page comes back by itself; scripts/run_all.sh starts what is down."
-        )
+        what = f"Kafka at {self._settings.brokers} {trouble}"
+        raise BoardsUnavailable(f"{what} The page comes back by itself.")
 
     def count(self, table: Table) -> int | None:
         """How many rows a table's newest period has, as of the last poll; None before it."""
@@ -363,8 +361,9 @@ class KafkaFold(Background):
             self._follow()
         except Exception as error:  # whatever a broker that is away makes of it
             log.info("The fold starts over: %r", error)
+            remedy = kafka.remedy(error, self._settings)
             with self._changed:
-                self._db, self._trouble = None, f"cannot be read: {first_line(error)}"
+                self._db, self._trouble = None, f"cannot be read: {first_line(error)}. {remedy}"
                 self._changed.notify_all()
 
     def _follow(self) -> None:

@@ -128,9 +128,8 @@ class LastEvents:
             except (KafkaError, OSError, AssertionError, ValueError) as error:
                 self._close()
                 what = f"Kafka at {self._settings.brokers} cannot be read: {first_line(error)}."
-                raise BoardsUnavailable(
-                    f"{what} scripts/run_all.sh starts what is down."
-                ) from error
+                remedy = kafka.remedy(error, self._settings)
+                raise BoardsUnavailable(f"{what} {remedy}") from error
 
     def _read(self, user_id: str) -> Recent:
         consumer = self._opened()

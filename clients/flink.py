@@ -79,6 +79,10 @@ def rest(settings: Settings, method: str, path: str, body: dict[str, Any] | None
         answer = requests.request(method, url, json=body, timeout=10)
         answer.raise_for_status()
         return answer.json()
+    except requests.HTTPError as error:
+        raise JobError(
+            f"Flink's JobManager at {settings.flink_rest} refuses {method} {path}: {error}"
+        ) from error
     except requests.RequestException as error:
         raise JobError(
             f"Flink's JobManager does not answer at {settings.flink_rest} "

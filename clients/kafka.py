@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, UnsupportedCodecError
 
 from clients.errors import SetupError
 from clients.passwords import write_secret
@@ -16,6 +16,7 @@ from settings import Settings
 ANSWER_SECONDS = 5  # after so long, a reader takes the broker for away
 # What others write in a transaction counts once it is committed, and never when it is aborted.
 ISOLATION = "read_committed"
+AWAY = (KafkaConnectionError, KafkaTimeoutError, OSError)  # raised when no broker answers
 
 # Flink's connector brings a Kafka client of its own, under a name of its own.
 COMMON = "org.apache.flink.kafka.shaded.org.apache.kafka.common"
@@ -76,6 +77,20 @@ def reader(settings: Settings, **options: Any) -> KafkaConsumer:
         allow_auto_create_topics=False,
         **options,
     )
+
+
+def remedy(error: Exception, settings: Settings) -> str:
+    """What a person can do about an error of a reader, as a sentence."""
+    if isinstance(error, UnsupportedCodecError):
+        return (
+            "The package for this compression is missing: scripts/stop.sh, then "
+            "scripts/run_all.sh, which installs it."
+        )
+    if settings.kafka_brokers:
+        return "It is a broker of your own: LEADERBOARD_KAFKA_BROKERS names it, its log tells more."
+    if isinstance(error, AWAY):
+        return "scripts/run_all.sh starts what is down."
+    return f"Its log tells more: {settings.state / 'logs' / 'kafka.log'}"
 
 
 def table_options(settings: Settings) -> str:

@@ -6,9 +6,9 @@ import psutil
 from ruamel.yaml import YAML
 
 from clients.flink import home, library
-from compose import functions
+from compose import functions, jars
 from games import chosen
-from settings import Settings
+from settings import PROJECT, Settings
 
 # A job takes as many slots as it is parallel. One more lets a new job start while an old one
 # still ends.
@@ -24,9 +24,8 @@ def complete_library(settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for jar in (home() / "lib").glob("*.jar"):
         link = folder / jar.name
-        if not link.exists():
-            link.unlink(missing_ok=True)
-            link.symlink_to(jar)
+        if link.resolve() != jar.resolve():  # a copied folder leads to where it was copied from
+            jars.point(link, jar, within=PROJECT)
     functions.compile_into(folder, settings.state / "jars")
 
 

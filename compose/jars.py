@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
@@ -49,9 +52,14 @@ def fetch(folder: Path, *libraries: str) -> None:
         local_repos=[Path(default_maven_repo())],
         timeout=TIMEOUT_SECONDS,
     )
+    # One that two libraries need is downloaded once.
+    links: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for jar in missing:
+        links[jar.coordinates, jar.sha256].append(_link(folder, jar))
     with Progress() as progress, ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-        task = progress.add_task("Fetching jars", total=len(missing))
-        for done in as_completed([pool.submit(_provide, context, folder, jar) for jar in missing]):
+        task = progress.add_task("Fetching jars", total=len(links))
+        provided = [pool.submit(_provide, context, folder, *of) for of in links.items()]
+        for done in as_completed(provided):
             done.result()
             progress.advance(task)
 
@@ -61,29 +69,42 @@ def _link(folder: Path, jar: Jar) -> Path:
     return folder / jar.library / f"{artifact}-{version}.jar"
 
 
-def _provide(context: MavenContext, folder: Path, jar: Jar) -> None:
-    group, artifact, version = jar.coordinates.split(":")
-    link = _link(folder, jar)
-    link.parent.mkdir(parents=True, exist_ok=True)
+def _provide(
+    context: MavenContext, folder: Path, jar: tuple[str, str], links: Iterable[Path]
+) -> None:
+    coordinates, sha256 = jar
+    group, artifact, version = coordinates.split(":")
     for _ in range(2):  # what a killed download left behind is fetched once more
         try:
             path = context.project(group, artifact).at_version(version).artifact().resolve()
         except (requests.RequestException, RuntimeError) as error:
             raise SetupError(
-                f"Could not download {jar.coordinates}: {error}. Check the network (or its proxy) "
+                f"Could not download {coordinates}: {error}. Check the network (or its proxy) "
                 "and run this again."
             ) from error
-        if _sha256(path) == jar.sha256:
-            link.unlink(missing_ok=True)
-            link.symlink_to(path.resolve())
+        if _sha256(path) == sha256:
+            for link in links:
+                point(link, path, within=folder)
             return
         if folder in path.parents:
             path.unlink()
         else:
             context.local_repos.clear()
     raise SetupError(
-        f"{path} is not the {jar.coordinates} that this project was tested with (sha256 differs)."
+        f"{path} is not the {coordinates} that this project was tested with (sha256 differs)."
     )
+
+
+def point(link: Path, jar: Path, within: Path) -> None:
+    """Let a link lead to a jar, whatever it led to.
+
+    When both lie in one folder, it does so by a relative path: that may be moved, or copied.
+    """
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target, folder = jar.resolve(), link.parent.resolve()
+    is_near = all(path.is_relative_to(within.resolve()) for path in (target, folder))
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(target, folder) if is_near else target)
 
 
 def _sha256(path: Path) -> str:

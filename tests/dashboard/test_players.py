@@ -375,8 +375,8 @@ def test_a_database_that_is_away_is_said_in_a_sentence(stores):
 # The end of the topic
 
 
-def send(stores, user_id, *scores, key=None, seconds_ago=1.0, **changed):
-    producer = KafkaProducer(bootstrap_servers=stores.settings.brokers)
+def send(stores, user_id, *scores, key=None, seconds_ago=1.0, codec=None, **changed):
+    producer = KafkaProducer(bootstrap_servers=stores.settings.brokers, compression_type=codec)
     for number, score in enumerate(scores):
         event = {
             "event_id": f"{user_id}-{time.time()}-{number}",
@@ -417,6 +417,13 @@ def test_what_does_not_count_is_no_event(stores):
         producer.send(stores.settings.topic, key=b"form-d", value=message)
     producer.close()
     assert last_events.recent("form-d", stores.settings).events == []
+
+
+@pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])
+def test_events_are_read_whatever_compresses_them(codec, stores):
+    send(stores, f"packed-{codec}", 5, codec=codec)
+    recent = last_events.recent(f"packed-{codec}", stores.settings)
+    assert [event["score"] for event in recent.events] == [5]
 
 
 def test_who_did_nothing_lately_has_no_form(stores):

@@ -16,7 +16,12 @@ import psutil
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import (
+    CorruptRecordError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    UnsupportedCodecError,
+)
 from kafka.record.util import crc32c_c
 
 import games
@@ -124,6 +129,23 @@ def test_a_client_that_finds_no_broker_leaves_nothing_behind(kind, caplog):
                 kafka.client(kind, settings, bootstrap_timeout_ms=50)
             left.append(tuple(now - then for now, then in zip(held(), before, strict=True)))
     assert (0, 0) in left
+
+
+@pytest.mark.parametrize(
+    ("error", "brokers", "advice"),
+    [
+        (KafkaConnectionError(), "", "scripts/run_all.sh starts what is down"),
+        (KafkaTimeoutError(), "", "scripts/run_all.sh starts what is down"),
+        (UnsupportedCodecError(), "", "which installs it"),
+        (CorruptRecordError(), "", "kafka.log"),
+        (KafkaConnectionError(), "one:9093", "LEADERBOARD_KAFKA_BROKERS"),
+        (UnsupportedCodecError(), "one:9093", "which installs it"),
+    ],
+)
+def test_advice_fits_the_error(error, brokers, advice):
+    said = kafka.remedy(error, Settings(kafka_brokers=brokers))
+    assert advice in said
+    assert ("starts what is down" in said) == ("starts what is down" in advice)
 
 
 def test_checksums_are_computed_natively():

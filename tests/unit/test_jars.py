@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from jgo.maven import Artifact
 
 from clients.errors import SetupError
 from compose import jars
@@ -33,6 +34,24 @@ def folder(tmp_path, monkeypatch):
 def test_a_jar_is_linked_into_its_library(folder):
     jars.fetch(folder)
     assert (folder / "flink" / "thing-1.0.jar").read_bytes() == CONTENT
+
+
+def test_a_jar_of_two_libraries_is_downloaded_once(folder, monkeypatch):
+    two = [JAR, JAR._replace(library="kafka")]
+    monkeypatch.setattr(jars, "manifest", lambda: two)
+    asked = []
+    download = Artifact.resolve
+    monkeypatch.setattr("jgo.maven.Artifact.resolve", lambda it: asked.append(it) or download(it))
+    jars.fetch(folder)
+    for jar in two:
+        assert (folder / jar.library / "thing-1.0.jar").read_bytes() == CONTENT
+    assert len(asked) == 1
+
+
+def test_a_moved_folder_keeps_its_jars(folder):
+    jars.fetch(folder)
+    moved = folder.rename(folder.with_name("elsewhere"))
+    assert (moved / "flink" / "thing-1.0.jar").read_bytes() == CONTENT
 
 
 def test_half_a_jar_is_fetched_again(folder):
@@ -67,3 +86,13 @@ def test_every_line_of_the_manifest_is_a_jar():
         "profiler",
     }
     assert all(len(jar.sha256) == 64 and jar.coordinates.count(":") == 2 for jar in named)
+
+
+def test_flink_reads_what_is_compressed_by_zstd_as_the_broker_does():
+    """Its connector brings the other codecs along."""
+    codecs = {
+        library: {jar.coordinates for jar in jars.manifest() if jar.library == library}
+        for library in ("flink", "kafka")
+    }
+    (zstd,) = (each for each in codecs["kafka"] if ":zstd-jni:" in each)
+    assert zstd in codecs["flink"]
