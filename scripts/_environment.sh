@@ -1,5 +1,19 @@
 # Sourced by the other scripts: the project's folder, its venv and what is installed there.
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+script="$(readlink -f "$0")" # whatever links lead to it
+unset CDPATH                 # would lead elsewhere
+cd "$(dirname "$script")/.."
+
+# How the caller's own Python and pip are set up is nothing to ours, but for where pip downloads from.
+# settings.py does the same for all other programs.
+unset "${!PYTHON@}"
+for name in "${!PIP_@}"; do
+    case "$name" in
+        PIP_*INDEX* | PIP_FIND_LINKS | PIP_*CERT | PIP_TRUSTED_HOST | PIP_PROXY) ;;
+        PIP_*CACHE_DIR | PIP_*TIMEOUT | PIP_RETRIES | PIP_CONFIG_FILE | PIP_KEYRING_PROVIDER) ;;
+        *) unset "$name" ;;
+    esac
+done
+export PYTHONUTF8=1 # also where the locale is another
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
@@ -7,7 +21,7 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 # --help of a script is the comment at its top.
 help_from_comment() {
     case " $* " in *' -h '* | *' --help '*)
-        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "scripts/$(basename "$0")"
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"
         exit 0
     esac
 }
@@ -35,7 +49,7 @@ prepare_venv() {
         say "Installing Python packages into .venv"
         "$python" -m venv .venv ||
             fail "Could not create .venv with $python; see the message above."
-        .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
             -r requirements.lock ||
             fail "Could not install the Python packages. Check the network (or its proxy) and the" \
                 "free space, and run this again."

@@ -5,7 +5,7 @@
 #
 # Passwords, jars and logs stay. Exit code 0: wiped; 1: nothing was wiped; 2: wrong usage.
 set -euo pipefail
-source "$(dirname "$0")/_environment.sh"
+source "$(dirname "$(readlink -f "$0")")/_environment.sh"
 help_from_comment "$@"
 need_venv
 exec python -m compose reset "$@"

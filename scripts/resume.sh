@@ -7,7 +7,7 @@
 #
 # Exit code 0: done; 1: it could not be done; 2: wrong usage.
 set -euo pipefail
-source "$(dirname "$0")/_environment.sh"
+source "$(dirname "$(readlink -f "$0")")/_environment.sh"
 help_from_comment "$@"
 need_venv
 exec python -m jobs --resume "$@"

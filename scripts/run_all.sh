@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts the whole leaderboard on this machine: services, jobs, injectors, dashboard, API.
 set -euo pipefail
-source "$(dirname "$0")/_environment.sh"
+source "$(dirname "$(readlink -f "$0")")/_environment.sh"
 
 usage() {
     cat <<'END'
@@ -17,9 +17,15 @@ To change the games or the rate of a running system, run scripts/stop.sh first.
 END
 }
 
+wrong() {
+    printf '%s\n\n' "$*" >&2
+    usage >&2
+    exit 2
+}
+
 sink= detach= docker=
 while [ $# -gt 0 ]; do
-    case "$1" in --games | --sink | --rate) [ $# -gt 1 ] || { usage >&2; exit 2; } ;; esac
+    case "$1" in --games | --sink | --rate) [ $# -gt 1 ] || wrong "$1 needs a value." ;; esac
     case "$1" in
         --games) export LEADERBOARD_GAMES="$2"; shift ;;
         --sink) sink="$2"; shift ;;
@@ -27,11 +33,11 @@ while [ $# -gt 0 ]; do
         --detach) detach=1 ;;
         --docker) docker=1 ;;
         -h | --help) usage; exit 0 ;;
-        *) usage >&2; exit 2 ;;
+        *) wrong "There is no option $1." ;;
     esac
     shift
 done
-case "$sink" in '' | postgres | kafka) ;; *) usage >&2; exit 2 ;; esac
+case "$sink" in '' | postgres | kafka) ;; *) wrong "--sink is '$sink'; it must be postgres or kafka." ;; esac
 [ -z "$sink" ] || export LEADERBOARD_SINK="$sink"
 
 if [ -n "$docker" ]; then
