@@ -7,10 +7,12 @@ read once, when this module is imported.
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
+from fnmatch import fnmatchcase
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +20,37 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parent
 PREFIX = "LEADERBOARD_"
+
+# Variables that change what the programs do which we start, as patterns.
+FOREIGN = (
+    *("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JVM_ARGS", "CLASSPATH"),
+    *("KAFKA_*", "LOG4J_*", "LOGBACK_*", "PYTHON*", "PIP_*", "STREAMLIT_*", "UVICORN_*"),
+    *("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir", "BASH_ENV", "CDPATH"),
+)
+# Those that change one of our services, by the setting that names a service of your own instead.
+FOREIGN_UNLESS_YOURS = {
+    "postgres_url": ("PG*",),
+    "flink_rest_address": (
+        *("FLINK_*", "_FLINK_*", "HADOOP_*", "HBASE_*", "YARN_*"),
+        *("HOST", "WEBUIPORT", "DYNAMIC_PARAMETERS", "STD_REDIRECT_TO_FILE"),  # by its scripts
+    ),
+}
+OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+MOST_MB = 2**20  # a terabyte
+# Forms of texts: a pattern, and how a message calls it.
+TEXT = (r"[^\x00-\x1f\x7f]+", "a text in one line")
+HOST = (r"[\w.-]+", "an IPv4 address, or the name of a host")
+ADDRESS = (r"[\w.:-]+", "an IP address, or the name of a host")
+PLACE = r"(\[[\w.:]+\]|[\w.-]+):\d{1,5}"
+HOST_PORT = (PLACE, "host:port")
+BROKERS = (rf"{PLACE}(,{PLACE})*", "host:port, or several of them separated by commas")
+DATABASE = (r"postgres(ql)?://[^/\s]+/\S+", "postgresql://user@host:port/database")
+URL = (r"https?://[^/\s]+(/\S*)?", "an address that begins with https:// or http://")
+TOPIC = (
+    r"(?!__|\.{1,2}$)[\w.-]{1,249}",
+    "a topic's name of letters, digits, '.', '_' and '-', which does not begin with '__'",
+)
 
 
 class SettingError(ValueError):
@@ -30,13 +63,12 @@ def _setting(
     choices: tuple[str, ...] = (),
     *,
     least: int = 1,
-    most: int | None = None,
+    most: int = 0,
+    form: tuple[str, str] = TEXT,
 ) -> Any:
-    """A setting: a text, one of some choices, or a number from `least` to `most`."""
-    return field(
-        default=default,
-        metadata={"help": help, "choices": choices, "least": least, "most": most},
-    )
+    """A setting: a text of a form, one of some choices, or a number from `least` to `most`."""
+    limits = {"choices": choices, "least": least, "most": most, "form": form}
+    return field(default=default, metadata={"help": help} | limits)
 
 
 def _port(default: int, help: str, *, least: int = 1) -> Any:
@@ -48,7 +80,9 @@ class Settings:
     """All settings, typed; see `SETTINGS` for the same as (name, default, help)."""
 
     state_folder: str = _setting(".leaderboard", "data, logs, jars and secrets of the services")
-    bind_address: str = _setting("127.0.0.1", "the address on which every service listens")
+    bind_address: str = _setting(
+        "127.0.0.1", "the address on which every service listens", form=HOST
+    )
 
     games: str = _setting("score", "the games whose boards are computed, separated by commas")
     sink: str = _setting("postgres", "where the jobs write the boards", ("postgres", "kafka"))
@@ -57,32 +91,34 @@ class Settings:
         "how long a total counts, in UTC; weeks begin on Monday",
         ("hour", "day", "week", "all"),
     )
-    board_size: int = _setting(100, "places of each ranked board")
+    board_size: int = _setting(100, "places of each ranked board", most=100_000)
     max_late_hours: int = _setting(
-        24, "an event this much older than its record is rejected", least=0
+        24, "an event this much older than its record is rejected", least=0, most=87_600
     )
     max_outage_hours: int = _setting(
-        24, "the longest outage after which totals are still right", least=0
+        24, "the longest outage after which totals are still right", least=0, most=87_600
     )
     deduplicate_minutes: int = _setting(
-        10, "an event_id seen again within this time counts once; 0 = off", least=0
+        10, "an event_id seen again within this time counts once; 0 = off", least=0, most=10_080
     )
     streak_slide_seconds: int = _setting(
         2, "how often hot streaks are computed; must divide 10", ("1", "2", "5", "10")
     )
 
     silent_partition_seconds: int = _setting(
-        30, "after this long a silent partition holds back no window", least=10
+        30, "after this long a silent partition holds back no window", least=10, most=86_400
     )
 
-    topic: str = _setting("user-score", "the Kafka topic of the score events")
-    topic_partitions: int = _setting(4, "partitions of that topic when it is created")
-    kafka_brokers: str = _setting("", "host:port[,…] of a broker of your own; empty = start one")
+    topic: str = _setting("user-score", "the Kafka topic of the score events", form=TOPIC)
+    topic_partitions: int = _setting(4, "partitions of that topic when it is created", most=10_000)
+    kafka_brokers: str = _setting(
+        "", "host:port[,…] of a broker of your own; empty = start one", form=BROKERS
+    )
     kafka_port: int = _port(9092, "port of the broker that is started")
     kafka_controller_port: int = _port(
         9093, "port of that broker's controller (KRaft: it needs no ZooKeeper)"
     )
-    kafka_heap_mb: int = _setting(512, "heap of that broker in MB")
+    kafka_heap_mb: int = _setting(512, "heap of that broker in MB", least=256, most=MOST_MB)
 
     kafka_security_protocol: str = _setting(
         "PLAINTEXT",
@@ -99,12 +135,12 @@ class Settings:
     kafka_password_file: str = _setting("", "file that holds the login's password and nothing else")
 
     postgres_url: str = _setting(
-        "", "postgresql://admin:…@host:port/database of your own; empty = start one"
+        "", "postgresql://admin:…@host:port/database of your own; empty = start one", form=DATABASE
     )
     postgres_port: int = _port(5432, "port of the PostgreSQL that is started")
 
     flink_rest_address: str = _setting(
-        "", "host:port of a JobManager of your own; empty = start one"
+        "", "host:port of a JobManager of your own; empty = start one", form=HOST_PORT
     )
     flink_rest_port: int = _port(8081, "port of the JobManager's REST interface and web page")
     flink_rpc_port: int = _port(6123, "port on which TaskManagers reach the JobManager")
@@ -113,18 +149,21 @@ class Settings:
         6122, "port on which the JobManager reaches the TaskManager"
     )
     flink_data_port: int = _port(6121, "port for data between TaskManagers")
-    flink_jobmanager_memory_mb: int = _setting(1024, "memory of the JobManager process in MB")
+    flink_jobmanager_memory_mb: int = _setting(
+        1024, "memory of the JobManager process in MB", least=768, most=MOST_MB
+    )
     flink_taskmanager_memory_mb: int = _setting(
         0,
         "memory of the TaskManager process in MB; 0 = a third of the machine's, 2048 to 6144",
         least=0,
+        most=MOST_MB,
     )
     one_job: str = _setting(
         "no",
         "yes = all boards in one job that reads the topic once; no = a job for each board",
         ("no", "yes"),
     )
-    parallelism: int = _setting(1, "parallelism of each job")
+    parallelism: int = _setting(1, "parallelism of each job", most=128)
     state_backend: str = _setting(
         "hashmap",
         "where jobs keep their state: hashmap = on the heap; rocksdb = on disk, for more players "
@@ -136,16 +175,27 @@ class Settings:
         "how much of the TaskManager's memory RocksDB has, in MB; 0 = none, or a quarter with "
         "state_backend=rocksdb",
         least=0,
+        most=MOST_MB,
     )
-    checkpoint_seconds: int = _setting(10, "time between checkpoints")
-    sink_flush_millis: int = _setting(200, "the longest time that the sink holds rows back")
+    checkpoint_seconds: int = _setting(10, "time between checkpoints", most=3_600)
+    sink_flush_millis: int = _setting(
+        200, "the longest time that the sink holds rows back", most=60_000
+    )
     totals_flush_seconds: int = _setting(
-        5, "the same for everybody's totals, for looking players up; 0 = do not write them", least=0
+        5,
+        "the same for everybody's totals, for looking players up; 0 = do not write them",
+        least=0,
+        most=3_600,
     )
     zookeeper_port: int = _port(
         2181, "port of the ZooKeeper that keeps Flink's jobs; Kafka does not use it"
     )
 
+    start_seconds: int = _setting(
+        60,
+        "how long a service may take to start; jobs and first rows may take twice as long",
+        most=3_600,
+    )
     supervisor_port: int = _port(9001, "port of the process supervisor")
     dashboard_port: int = _port(8501, "port of the dashboard")
     api_port: int = _port(8502, "port of the API's own server")
@@ -156,19 +206,21 @@ class Settings:
     prometheus_port: int = _port(9090, "port of Prometheus in the compose profile monitoring")
     grafana_port: int = _port(3000, "port of Grafana in that profile")
     dashboard_address: str = _setting(
-        "", "the address on which the dashboard and the API listen; empty = bind_address"
+        "",
+        "the address on which the dashboard and the API listen; empty = bind_address",
+        form=ADDRESS,
     )
     page_without_login: str = _setting(
         "no", "yes = whoever reaches the page from another machine may read it", ("no", "yes")
     )
     oidc_metadata_url: str = _setting(
-        "", "https://…/.well-known/openid-configuration of who logs people in"
+        "", "https://…/.well-known/openid-configuration of who logs people in", form=URL
     )
     oidc_client_id: str = _setting("", "the page's name there")
     oidc_client_secret_file: str = _setting(
         "", "file that holds the page's secret there and nothing else"
     )
-    oidc_page_url: str = _setting("", "https://… of the page as browsers see it")
+    oidc_page_url: str = _setting("", "https://… of the page as browsers see it", form=URL)
     oidc_allowed: str = _setting(
         "", "who may read the page: ada@example.org,@example.com; empty = all who log in"
     )
@@ -186,7 +238,7 @@ class Settings:
         ("on", "off"),
     )
     rate_per_second: float = _setting(
-        50.0, "events per second of the injector that run_all.sh starts", least=0
+        50.0, "events per second of the injector that run_all.sh starts", least=0, most=1_000_000
     )
 
     def __hash__(self) -> int:
@@ -218,6 +270,17 @@ class Settings:
         return self.dashboard_address or self.bind_address
 
     @property
+    def page_host(self) -> str:
+        """The host under which this machine reaches the dashboard and the API, as in a URL."""
+        try:
+            address = ip_address(self.page_address)
+        except ValueError:
+            return self.page_address
+        if address.is_unspecified:  # every address, also the loopback ones
+            address = ip_address("127.0.0.1" if address.version == 4 else "::1")
+        return str(address) if address.version == 4 else f"[{address}]"
+
+    @property
     def is_page_for_this_machine(self) -> bool:
         """Whether the dashboard listens on a loopback address only."""
         try:
@@ -238,6 +301,11 @@ class Settings:
                 "login (LEADERBOARD_OIDC_METADATA_URL, see docs/security.md), or say that this "
                 "is what you want: LEADERBOARD_PAGE_WITHOUT_LOGIN=yes."
             )
+
+    @property
+    def give_more_time(self) -> str:
+        """What to do where starting takes longer, as the rest of a sentence."""
+        return f"set {PREFIX}START_SECONDS={2 * self.start_seconds}"
 
     @property
     def flink_rest(self) -> str:
@@ -286,25 +354,52 @@ def _parse(item: Field[Any], text: str) -> Any:
             return kind(text)
         wanted = f"one of {', '.join(choices)}"
     elif kind is str:
-        return text
+        pattern, wanted = item.metadata["form"]
+        if text == item.default or re.fullmatch(pattern, text, re.ASCII):
+            return text
     else:
         least, most = item.metadata["least"], item.metadata["most"]
-        wanted = "a whole number" if kind is int else "a number"
-        wanted += f" of {least} or more" if most is None else f" from {least} to {most}"
+        wanted = f"{'a whole number' if kind is int else 'a number'} from {least} to {most}"
         with suppress(ValueError):
             number = kind(text)
-            if least <= number <= (sys.maxsize if most is None else most):
+            if least <= number <= most:
                 return number
-    raise SettingError(f"{PREFIX}{item.name.upper()} is {text!r}; it must be {wanted}.")
+    # One with a login in it is not shown.
+    what = "has not the right form" if "@" in text else f"is {text!r}"
+    raise SettingError(f"{PREFIX}{item.name.upper()} {what}; it must be {wanted}.")
+
+
+def shield(environment: MutableMapping[str, str], settings: Settings) -> None:
+    """Take out what would change our services, and let nothing stand between us and them.
+
+    Programs obey the environment whatever else they are told: libpq, say, takes PGSSLMODE, and
+    every Java takes JAVA_TOOL_OPTIONS. What is for a service of your own stays.
+    """
+    foreign = [*FOREIGN]
+    for own, patterns in FOREIGN_UNLESS_YOURS.items():
+        foreign += [] if getattr(settings, own) else patterns
+    for name in list(environment):
+        if any(fnmatchcase(name, pattern) for pattern in foreign):
+            del environment[name]
+    # Java reads and writes the names of files by the locale, Python the text in them.
+    environment.update({"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"})
+    spared = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    if spared != "*":
+        flink = settings.flink_rest.rpartition(":")[0].strip("[]")
+        hosts = [settings.bind_address, settings.page_address, flink]
+        all_spared = dict.fromkeys([*filter(None, spared.split(",")), *OWN_HOSTS, *hosts])
+        environment.update(dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(all_spared)))
 
 
 def _read_or_exit() -> Settings:
     """The settings of this process, which ends before it does anything when one is wrong."""
     try:
-        return read(os.environ)
+        found = read(os.environ)
     except SettingError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    shield(os.environ, found)
+    return found
 
 
 settings = _read_or_exit()

@@ -51,7 +51,7 @@ class Viewer:
 
     async def watch(self, ready: Callable[[], None]) -> None:
         """Look at the page until cancelled; `ready` is called whenever all of it has come."""
-        host = f"{settings.page_address}:{settings.dashboard_port}"
+        host = f"{settings.page_host}:{settings.dashboard_port}"
         address = f"ws://{host}{self.path}_stcore/stream"
         async with connect(
             address, subprotocols=[Subprotocol("streamlit")], max_size=None

@@ -22,7 +22,7 @@ from clients import kafka, offsets
 from clients.errors import BoardsUnavailable, SetupError, first_line
 from games import chosen, season, sql
 from games.board import Board, Game, Table
-from settings import Settings
+from settings import SettingError, Settings
 
 Record = tuple[bytes, bytes | None, Sequence[tuple[str, bytes]]]  # key, value, headers
 
@@ -74,6 +74,7 @@ class KafkaSink:
         Raises SetupError when the broker does not let us in.
         """
         settings = self._settings
+        check_topics(games, settings)
         try:
             admin = kafka.client(KafkaAdminClient, settings, bootstrap_timeout_ms=CONNECT_MILLIS)
         except KafkaTimeoutError:  # it names no cause
@@ -187,6 +188,19 @@ class KafkaSink:
 
     def reject_counter(self, game: Game) -> LengthOfRejects:
         return LengthOfRejects(self._settings, game)
+
+
+def check_topics(games: Iterable[Game], settings: Settings) -> None:
+    """Raise SettingError when one topic would be used for two things."""
+    used = [BANS.topic]
+    for game in games:
+        used += [game.topic(settings), *(table.topic for table in game.tables)]
+    twice = sorted({topic for topic in used if used.count(topic) > 1})
+    if twice:
+        raise SettingError(
+            f"LEADERBOARD_TOPIC, LEADERBOARD_GAMES: {', '.join(twice)} would be the topic of two "
+            "things. Events need a topic of their own, which holds no board."
+        )
 
 
 class LengthOfRejects:

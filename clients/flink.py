@@ -13,6 +13,9 @@ from clients.errors import JobError
 from clients.java import java_home
 from settings import Settings
 
+# The state folder as our Flink sees it, which runs there. What Flink writes down about its state
+# names this path, and so stays true when the folder is moved or copied.
+STATE_IN_FLINK = Path("/proc/self/cwd")
 ENDED = ("FINISHED", "CANCELED", "FAILED")
 
 
@@ -28,14 +31,24 @@ def library(settings: Settings) -> Path:
     return settings.state / "jars" / "flink"
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """What Flink's programs, and PyFlink as a client of them, read from the environment."""
+def place(settings: Settings, path: Path) -> Path:
+    """A path in the state folder as Flink sees it; one of your own sees it as we do."""
+    if settings.flink_rest_address:
+        return path
+    return STATE_IN_FLINK / path.relative_to(settings.state)
+
+
+def environment(state: Path) -> dict[str, str]:
+    """What Flink's programs, and PyFlink as a client of them, read from the environment.
+
+    `state` is the state folder as they see it.
+    """
     return {
         "FLINK_HOME": str(home()),
-        "FLINK_LIB_DIR": str(library(settings)),
-        "FLINK_CONF_DIR": str(settings.state / "conf" / "flink"),
-        "FLINK_LOG_DIR": str(settings.state / "logs"),
-        "FLINK_PID_DIR": str(settings.state),
+        "FLINK_LIB_DIR": str(state / "jars" / "flink"),
+        "FLINK_CONF_DIR": str(state / "conf" / "flink"),
+        "FLINK_LOG_DIR": str(state / "logs"),
+        "FLINK_PID_DIR": str(state),
         "JAVA_HOME": str(java_home()),
         "TZ": "UTC",
     }

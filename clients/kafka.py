@@ -9,6 +9,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, UnsupportedCodecError
 
+from clients import flink
 from clients.errors import SetupError
 from clients.passwords import write_secret
 from settings import Settings
@@ -107,11 +108,12 @@ def table_options(settings: Settings) -> str:
     if settings.has_kafka_login:
         options |= {
             "sasl.mechanism": settings.kafka_sasl_mechanism,
-            "sasl.jaas.config": f"${{file:{_write_login(settings)}:login}}",
+            "sasl.jaas.config": f"${{file:{flink.place(settings, _write_login(settings))}:login}}",
             "config.providers": "file",
             "config.providers.file.class": f"{COMMON}.config.provider.FileConfigProvider",
         }
-    return "\n    ".join(f"'properties.{name}' = '{value}'," for name, value in options.items())
+    quoted = {name: value.replace("'", "''") for name, value in options.items()}
+    return "\n    ".join(f"'properties.{name}' = '{value}'," for name, value in quoted.items())
 
 
 def source_options(settings: Settings) -> str:

@@ -20,19 +20,18 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from boards import moderation, sinks
 from boards.postgres import PostgresSink
 from clients.errors import BoardsUnavailable, JobError, SetupError
-from compose import flink, jars, services, status
+from compose import checks, flink, jars, services, status
 from games import chosen
 from jobs import savepoints
 from jobs.running import running as running_jobs
 from settings import SettingError, settings
 
-FIRST_ROWS_SECONDS = 120
 WATCH_SECONDS = 2
 
 
 def check() -> None:
     """nothing runs yet, ports are free, the data is of this version, the disk has room"""
-    services.check(settings)
+    checks.check(settings)
 
 
 def fetch(*libraries: str) -> None:
@@ -86,6 +85,7 @@ def unchanged() -> None:
 def await_boards() -> None:
     """wait until the boards have rows"""
     console = Console()
+    limit = 2 * settings.start_seconds
     with console.status("Waiting for the first rows") as line:
 
         def empty_boards() -> list[str]:
@@ -96,15 +96,16 @@ def await_boards() -> None:
         waiting = Retrying(
             retry=retry_if_result(bool),
             wait=wait_fixed(0.5),
-            stop=stop_after_delay(FIRST_ROWS_SECONDS),
+            stop=stop_after_delay(limit),
         )
         try:
             waiting(empty_boards)
         except RetryError as error:
             empty = ", ".join(error.last_attempt.result())
             raise SetupError(
-                f"no rows after {FIRST_ROWS_SECONDS} s on {empty}. Is anything sending events? "
-                f"scripts/status.sh says more; the logs are in {settings.state / 'logs'}"
+                f"no rows after {limit} s on {empty}. Is anything sending events? "
+                f"scripts/status.sh says more; the logs are in {settings.state / 'logs'}. "
+                f"If it only needs longer, as on a slow machine, {settings.give_more_time}."
             ) from None
     console.print("The boards have rows.")
 
@@ -115,8 +116,8 @@ def describe() -> None:
     print(
         f"""
 The leaderboard runs.
-  Dashboard       http://{settings.page_address}:{settings.dashboard_port}
-  API             http://{settings.page_address}:{settings.api_port}/api/boards
+  Dashboard       http://{settings.page_host}:{settings.dashboard_port}
+  API             http://{settings.page_host}:{settings.api_port}/api/boards
   Flink's page    http://{settings.flink_rest}
   Boards in       {_boards_in()}
   Kafka           {settings.brokers}, events in topic {topics}

@@ -8,11 +8,13 @@ from ruamel.yaml import YAML
 from clients.flink import home, library
 from compose import functions, jars
 from games import chosen
-from settings import PROJECT, Settings
+from settings import PROJECT, SettingError, Settings
 
 # A job takes as many slots as it is parallel. One more lets a new job start while an old one
 # still ends.
 SPARE_SLOTS = 1
+# Of the TaskManager: what native/flink.yaml and Flink's defaults reserve, and a heap of 300 MB.
+LEAST_TASKMANAGER_MB = 1280
 
 
 def complete_library(settings: Settings) -> None:
@@ -45,6 +47,17 @@ def taskmanager_memory_mb(settings: Settings) -> int:
         return settings.flink_taskmanager_memory_mb
     third = psutil.virtual_memory().total // 3 // 2**20
     return int(min(6144, max(2048, third)))
+
+
+def check_memory(settings: Settings) -> None:
+    """Raise SettingError when the TaskManager has not the memory that Flink wants at least."""
+    needed = LEAST_TASKMANAGER_MB + rocksdb_memory_mb(settings)
+    has = taskmanager_memory_mb(settings)
+    if is_own(settings) and has < needed:
+        raise SettingError(
+            f"LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB is {has} here; it must be {needed} or more: "
+            f"{LEAST_TASKMANAGER_MB}, and what LEADERBOARD_ROCKSDB_MEMORY_MB takes of it."
+        )
 
 
 def rocksdb_memory_mb(settings: Settings) -> int:

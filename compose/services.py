@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -36,7 +36,6 @@ from games import chosen
 from settings import PREFIX, PROJECT, Settings
 
 NATIVE = Path(__file__).parent / "native"
-FREE_DISK_MB = 2048  # topic, checkpoints and logs of a day at the default rate
 STOP_SECONDS = 120
 # What the running services are told when they start, and what people ask for on the command line.
 TOLD_AT_START = {"games": "games", "rate_per_second": "rate"}
@@ -47,15 +46,14 @@ class Service:
     """A supervised program: how it is started, and how to tell that it answers.
 
     `ports` are those on which it listens, by the settings that name them. `is_ready` raises one
-    of NOT_READY as long as it does not answer.
+    of NOT_READY as long as it does not answer. One with its data in the state folder runs there.
     """
 
     name: str
     command: list[str]
     ports: dict[str, int]
     is_ready: Callable[[], object]
-    deadline_seconds: int = 60
-    environment: dict[str, str] = field(default_factory=dict)
+    runs_in_state: bool = False
     stop_signal: str = "TERM"
     stop_as_group: bool = True
 
@@ -86,99 +84,95 @@ def _services(settings: Settings) -> Iterator[Service]:
 
 
 def _postgres(settings: Settings) -> Service:
-    folder = postgres_server.data_folder(settings)
-    config = settings.state / "conf" / "postgresql.conf"
+    folder = postgres_server.data_folder(settings).relative_to(settings.state)
     files = {
-        "config_file": config,
+        "config_file": "conf/postgresql.conf",
         "hba_file": folder / "pg_hba.conf",
         "ident_file": folder / "pg_ident.conf",
     }
     options = ["-D", str(folder)]
     for option, file in files.items():
         options += ["-c", f"{option}={file}"]
-    program = str(postgres_server.programs().folder / "postgres")
     return Service(
         "postgres",
-        [*postgres_server.as_unprivileged(), program, *options],
+        [*postgres_server.as_unprivileged(), "postgres", *options],
         {"postgres_port": settings.postgres_port},
         lambda: postgres.connect(postgres.admin_dsn(settings)).close(),
+        runs_in_state=True,
         stop_signal="INT",  # fast shutdown: disconnects clients
         stop_as_group=False,
     )
 
 
-def _light_java(settings: Settings, library: str, main: str, *arguments: str) -> list[str]:
+def _light_java(library: str, main: str, *arguments: str) -> list[str]:
     """For light work: up in less time."""
-    java, *options = _java(settings, library, 128, main, *arguments)
+    java, *options = _java(library, 128, main, *arguments)
     return [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *options]
 
 
-def _java(settings: Settings, library: str, heap_mb: int, main: str, *arguments: str) -> list[str]:
-    conf = settings.state / "conf"
-    log = f"-Dlog4j2.configurationFile={conf}/log4j2.properties"
-    classpath = f"{settings.state}/jars/{library}/*"
-    java = str(java_home() / "bin" / "java")
+def _java(library: str, heap_mb: int, main: str, *arguments: str) -> list[str]:
+    log = "-Dlog4j2.configurationFile=conf/log4j2.properties"
     # A heap that grows, or is touched bit by bit, does so for hours of load, and looks like a leak.
     heap = [f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", "-XX:+AlwaysPreTouch"]
-    return [java, *heap, log, "-cp", classpath, main, *arguments]
+    return ["java", *heap, log, "-cp", f"jars/{library}/*", main, *arguments]
 
 
 def _zookeeper(settings: Settings) -> Service:
     main = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper.server.ZooKeeperServerMain"
     return Service(
         "zookeeper",
-        _light_java(settings, "flink", main, str(settings.state / "conf" / "zoo.cfg")),
+        _light_java("flink", main, "conf/zoo.cfg"),
         {"zookeeper_port": settings.zookeeper_port},
         lambda: _connect(settings, settings.zookeeper_port),
+        runs_in_state=True,
     )
 
 
 def _kafka(settings: Settings) -> Service:
-    config = str(settings.state / "conf" / "kafka.properties")
     return Service(
         "kafka",
-        _java(settings, "kafka", settings.kafka_heap_mb, "kafka.Kafka", config),
+        _java("kafka", settings.kafka_heap_mb, "kafka.Kafka", "conf/kafka.properties"),
         {
             "kafka_port": settings.kafka_port,
             "kafka_controller_port": settings.kafka_controller_port,
         },
         lambda: kafka.client(KafkaAdminClient, settings, bootstrap_timeout_ms=2000).close(),
+        runs_in_state=True,
     )
 
 
-def _flink_program(settings: Settings, name: str) -> list[str]:
+def _flink_program(name: str) -> list[str]:
     """Its command line, which first empties its temporary folder: one that died has left files."""
-    folder = str(settings.state / "data" / "flink" / name)
-    start = 'rm -rf "$0" && mkdir "$0" && exec "$@"'
-    program = str(flink.home() / "bin" / f"{name}.sh")
+    folder = f"{flink.STATE_IN_FLINK}/data/flink/{name}"
+    start = 'rm -rf "$0" && mkdir "$0" && exec "$FLINK_HOME/bin/$1.sh" "${@:2}"'
     options = ["start-foreground", "-D", f"io.tmp.dirs={folder}"]
-    return ["bash", "-c", start, folder, program, *options]
+    return ["bash", "-c", start, folder, name, *options]
 
 
 def _jobmanager(settings: Settings) -> Service:
     return Service(
         "jobmanager",
-        _flink_program(settings, "jobmanager"),
+        _flink_program("jobmanager"),
         {
             "flink_rest_port": settings.flink_rest_port,
             "flink_rpc_port": settings.flink_rpc_port,
             "flink_blob_port": settings.flink_blob_port,
         },
         _answers(f"http://{settings.flink_rest}/jobs/overview"),
-        environment=flink.environment(settings),
+        runs_in_state=True,
     )
 
 
 def _taskmanager(settings: Settings) -> Service:
     return Service(
         "taskmanager",
-        _flink_program(settings, "taskmanager"),
+        _flink_program("taskmanager"),
         {
             "flink_taskmanager_port": settings.flink_taskmanager_port,
             "flink_data_port": settings.flink_data_port,
         },
         lambda: _has_slots(settings),
-        environment=flink.environment(settings),
+        runs_in_state=True,
     )
 
 
@@ -188,7 +182,7 @@ def _injectors(settings: Settings) -> Iterator[Service]:
             words = game.injector.words(settings)
             yield Service(
                 f"{game.name}_generator",
-                [sys.executable, "-m", "generator", game.name, *words],
+                ["python", "-m", "generator", game.name, *words],
                 game.injector.ports(settings),
                 lambda: None,
                 stop_signal="INT",
@@ -198,25 +192,25 @@ def _injectors(settings: Settings) -> Iterator[Service]:
 def _dashboard(settings: Settings) -> Service:
     return Service(
         "dashboard",
-        [sys.executable, "-m", "dashboard"],
+        ["python", "-m", "dashboard"],
         {"dashboard_port": settings.dashboard_port},
-        _answers(f"http://{settings.page_address}:{settings.dashboard_port}/_stcore/health"),
+        _answers(f"http://{settings.page_host}:{settings.dashboard_port}/_stcore/health"),
     )
 
 
 def _api(settings: Settings) -> Service:
     return Service(
         "api",
-        [sys.executable, "-m", "dashboard.api"],
+        ["python", "-m", "dashboard.api"],
         {"api_port": settings.api_port},
-        _answers(f"http://{settings.page_address}:{settings.api_port}/healthz"),
+        _answers(f"http://{settings.page_host}:{settings.api_port}/healthz"),
     )
 
 
 def _monitor(settings: Settings) -> Service:
     return Service(
         "monitor",
-        [sys.executable, "-m", "compose.monitor"],
+        ["python", "-m", "compose.monitor"],
         {"monitor_port": settings.monitor_port},
         _answers(f"http://{settings.bind_address}:{settings.monitor_port}/metrics"),
     )
@@ -236,31 +230,7 @@ def _has_slots(settings: Settings) -> None:
         raise SetupError("no TaskManager has registered with the JobManager")
 
 
-def check(settings: Settings) -> None:
-    """Raise SetupError or SettingError when the services cannot be started.
-
-    They run already, others could open the page unasked, the data is an earlier version's, the
-    disk is nearly full, or a port is taken.
-    """
-    if is_up(settings):
-        raise SetupError("it is running already")
-    settings.check_login()
-    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _check_data(settings)
-    free = shutil.disk_usage(settings.state).free // 2**20
-    if free < FREE_DISK_MB:
-        raise SetupError(
-            f"only {free} MB are free at {settings.state}; {FREE_DISK_MB} MB are needed. "
-            "Make room there."
-        )
-    ports = {"supervisor_port": settings.supervisor_port}
-    for service in services(settings):
-        ports |= service.ports
-    for setting, port in ports.items():
-        _check_port(settings, setting, port)
-
-
-def _check_data(settings: Settings) -> None:
+def check_data(settings: Settings) -> None:
     """Raise SetupError when the folders of our own services are an earlier version's."""
     kept = []
     if flink_cluster.is_own(settings):
@@ -272,32 +242,37 @@ def _check_data(settings: Settings) -> None:
     layout.check(settings.state / "data", kept)
 
 
-def _check_port(settings: Settings, setting: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.bind_address, port))
-        except OSError as error:
-            raise SetupError(
-                f"Port {port} on {settings.bind_address} is taken ({error.strerror}), perhaps by "
-                "a leaderboard with another state folder. Stop what uses it, or choose another "
-                f"port: LEADERBOARD_{setting.upper()}=<port>."
-            ) from None
-
-
 def start_supervisor(settings: Settings) -> None:
     """Write all configuration files and start the supervisor, which starts nothing yet.
 
-    Raises SetupError when the data is an earlier version's.
+    Raises SetupError when the data is an earlier version's, or when the supervisor refuses.
     """
-    _check_data(settings)
+    check_data(settings)
     layout.mark(settings.state / "data")
     _write_configuration(settings)
-    config = str(settings.state / "conf" / "supervisord.conf")
-    command = [sys.executable, "-m", "supervisor.supervisord", "-c", config]
-    subprocess.run(command, check=True, cwd=PROJECT)
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(_config(settings))]
+    own = os.environ | _environment(settings)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=settings.state, env=own)
+    if done.returncode:
+        raise SetupError(f"the supervisor does not start: {done.stderr.strip()}")
     log = settings.state / "logs" / "supervisord.log"
-    _await("supervisord", lambda: rpc(settings).getState(), 20, log)
+    _await("supervisord", lambda: rpc(settings).getState(), settings, log)
+
+
+def _config(settings: Settings) -> Path:
+    return settings.state / "conf" / "supervisord.conf"
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Where the services find their programs and folders, which no command line names.
+
+    So no file has to quote what is in a path, and all of it may be moved while nothing runs.
+    """
+    folders = [Path(sys.executable).parent, java_home() / "bin"]
+    if not settings.postgres_url:
+        folders.append(postgres_server.programs().folder)
+    path = ":".join([*map(str, folders), os.environ["PATH"]])
+    return flink.environment(flink.STATE_IN_FLINK) | {"PATH": path, "PROJECT_FOLDER": str(PROJECT)}
 
 
 def note_started(settings: Settings) -> None:
@@ -333,12 +308,12 @@ def _write_configuration(settings: Settings) -> None:
         _render(name, conf / name, values)
     _render("flink.yaml", conf / "flink" / "config.yaml", values)
     _render("log4j2.properties", conf / "flink" / "log4j-console.properties", values)
-    supervisord = conf / "supervisord.conf"
+    supervisord = _config(settings)
     supervisord.touch(mode=0o600)
     _render("supervisord.conf", supervisord, values)
     with supervisord.open("a") as file:
         for priority, service in enumerate(services(settings)):
-            file.write(_program(service, priority, logs))
+            file.write(_program(service, priority))
     if not settings.kafka_brokers:
         _format_kafka(settings)
     if not settings.postgres_url:
@@ -347,11 +322,8 @@ def _write_configuration(settings: Settings) -> None:
 
 def _values(settings: Settings) -> dict[str, object]:
     return asdict(settings) | {
-        "project": PROJECT,
-        "state": settings.state,
-        "data": settings.state / "data",
-        "logs": settings.state / "logs",
         "supervisor_password": passwords(settings.state)["supervisor"],
+        "state_in_flink": flink.STATE_IN_FLINK,
         "java_options": flink_cluster.java_options(),
         "taskmanager_memory_mb": flink_cluster.taskmanager_memory_mb(settings),
         "rocksdb_memory_mb": flink_cluster.rocksdb_memory_mb(settings),
@@ -363,27 +335,25 @@ def _render(name: str, target: Path, values: dict[str, object]) -> None:
     target.write_text(Template((NATIVE / name).read_text()).substitute(values))
 
 
-def _program(service: Service, priority: int, logs: Path) -> str:
-    quoted = ",".join(f'{name}="{value}"' for name, value in service.environment.items())
+def _program(service: Service, priority: int) -> str:
     return Template((NATIVE / "program.conf").read_text()).substitute(
         name=service.name,
         command=shlex.join(service.command).replace("%", "%%"),
-        environment=quoted.replace("%", "%%"),
+        # The supervisor's own folder is the state folder.
+        folder="." if service.runs_in_state else "%(ENV_PROJECT_FOLDER)s",
         priority=priority,
         stop_signal=service.stop_signal,
         stop_as_group=str(service.stop_as_group).lower(),
-        logs=logs,
-        project=PROJECT,
     )
 
 
 def _format_kafka(settings: Settings) -> None:
     if (settings.state / "data" / "kafka" / "meta.properties").exists():
         return
-    config = str(settings.state / "conf" / "kafka.properties")
-    arguments = ["format", "--config", config, "--cluster-id", "bGVhZGVyYm9hcmRzLTAwMQ"]
-    command = _light_java(settings, "kafka", "kafka.tools.StorageTool", *arguments)
-    done = subprocess.run(command, capture_output=True, text=True)
+    arguments = ["--config", "conf/kafka.properties", "--cluster-id", "bGVhZGVyYm9hcmRzLTAwMQ"]
+    command = _light_java("kafka", "kafka.tools.StorageTool", "format", *arguments)
+    own = os.environ | _environment(settings)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=settings.state, env=own)
     if done.returncode:
         said = f"{done.stdout.strip()} {done.stderr.strip()}"
         raise SetupError(f"Kafka could not format its folder: {said}")
@@ -408,13 +378,13 @@ def start(settings: Settings, names: list[str]) -> None:
     launch(settings, names)
     for service in (each for each in services(settings) if each.name in names):
         log = settings.state / "logs" / f"{service.name}.log"
-        _await(service.name, service.is_ready, service.deadline_seconds, log)
+        _await(service.name, service.is_ready, settings, log)
 
 
-def _await(name: str, is_ready: Callable[[], object], deadline_seconds: int, log: Path) -> None:
+def _await(name: str, is_ready: Callable[[], object], settings: Settings, log: Path) -> None:
     try:
         for attempt in Retrying(
-            stop=stop_after_delay(deadline_seconds),
+            stop=stop_after_delay(settings.start_seconds),
             wait=wait_fixed(0.25),
             retry=retry_if_exception_type((*NOT_READY, xmlrpc.client.Error)),
         ):
@@ -423,7 +393,8 @@ def _await(name: str, is_ready: Callable[[], object], deadline_seconds: int, log
     except RetryError as error:
         cause = error.last_attempt.exception()
         raise SetupError(
-            f"{name} did not become ready within {deadline_seconds} s ({cause}). Its log: {log}"
+            f"{name} did not become ready within {settings.start_seconds} s ({cause}). Its log: "
+            f"{log}. If it only needs longer, as on a slow machine, {settings.give_more_time}."
         ) from cause
 
 
@@ -455,8 +426,11 @@ def supervisor(settings: Settings) -> psutil.Process | None:
     file = settings.state / "supervisord.pid"
     try:
         process = psutil.Process(int(file.read_text()))
-        return process if any("supervisord" in word for word in process.cmdline()) else None
-    except (FileNotFoundError, ValueError, psutil.Error):
+        named = Path(process.cmdline()[-1])
+        # A copied folder has the file too. When the system runs that was copied, that is another.
+        is_ours = not named.exists() or named.samefile(_config(settings))
+        return process if named.name == _config(settings).name and is_ours else None
+    except (FileNotFoundError, ValueError, IndexError, psutil.Error):
         return None
 
 
@@ -470,7 +444,7 @@ def states(settings: Settings) -> dict[str, str]:
 
     Empty in containers, or before the first start.
     """
-    if not (settings.state / "conf" / "supervisord.conf").exists():
+    if not _config(settings).exists():
         return {}
     if is_up(settings):
         with suppress(SetupError), _supervisor(settings) as asked:

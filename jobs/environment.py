@@ -51,7 +51,7 @@ def table_environment(settings: Settings, is_application: bool = False) -> Table
     # Without this PyFlink opens a port, on every address, on which anybody may start workers.
     os.environ.update({"_python_worker_execution_mode": "process"})
     if not is_application:
-        os.environ.update(flink.environment(settings))
+        os.environ.update(flink.environment(settings.state))
     from pyflink.common import Configuration
     from pyflink.java_gateway import get_gateway
     from pyflink.table import EnvironmentSettings, TableEnvironment
@@ -104,8 +104,8 @@ def _place(settings: Settings) -> dict[str, str]:
         "rest.address": host,
         "rest.port": port,
         "parallelism.default": str(settings.parallelism),
-        "execution.checkpointing.dir": f"file://{checkpoint_folder(settings)}",
-        "execution.checkpointing.savepoint-dir": f"file://{savepoint_folder(settings)}",
+        "execution.checkpointing.dir": _uri(settings, checkpoint_folder(settings)),
+        "execution.checkpointing.savepoint-dir": savepoint_uri(settings),
         # A savepoint goes away when it is of no more use.
         "execution.state-recovery.claim-mode": "CLAIM",
     }
@@ -119,6 +119,15 @@ def checkpoint_folder(settings: Settings) -> Path:
 def savepoint_folder(settings: Settings) -> Path:
     """Where savepoints lie."""
     return settings.state / "data" / "flink" / "savepoints"
+
+
+def savepoint_uri(settings: Settings) -> str:
+    """The same as Flink is told."""
+    return _uri(settings, savepoint_folder(settings))
+
+
+def _uri(settings: Settings, folder: Path) -> str:
+    return f"file://{flink.place(settings, folder)}"
 
 
 def environment_for(

@@ -14,7 +14,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 from clients import flink, offsets
 from clients.errors import JobError
 from jobs import plans
-from jobs.environment import savepoint_folder
+from jobs.environment import savepoint_uri
 from jobs.names import JobName, all_names, game_of
 from jobs.running import running, sink_of
 from settings import PREFIX, Settings
@@ -42,7 +42,6 @@ OF_A_JOB = (
 OF_ITS_STATE = ("season", "topic")
 
 SAVEPOINT_SECONDS = 120
-START_SECONDS = 120  # the TaskManager may still be starting
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _of_same_tables(settings: Settings, name: JobName) -> list[JobName]:
 def suspend(settings: Settings, name: JobName, job_id: str) -> None:
     """Stop a job with a savepoint. Raises JobError when Flink takes none; the job runs on then."""
     _await_tasks(settings, name, job_id)
-    body = {"targetDirectory": f"file://{savepoint_folder(settings)}", "drain": False}
+    body = {"targetDirectory": savepoint_uri(settings), "drain": False}
     asked = flink.rest(settings, "POST", f"/jobs/{job_id}/stop", body)
     progress = f"/jobs/{job_id}/savepoints/{asked['request-id']}"
     waiting = Retrying(
@@ -252,14 +251,16 @@ def _await_tasks(settings: Settings, name: JobName, job_id: str) -> str | None:
         history = answer["exceptionHistory"]["entries"]
         return history[0]["stacktrace"] if history else None
 
+    limit = 2 * settings.start_seconds  # the TaskManager may still be starting
     waiting = Retrying(
-        stop=stop_after_delay(START_SECONDS), wait=wait_fixed(0.5), retry=retry_if_result(bool)
+        stop=stop_after_delay(limit), wait=wait_fixed(0.5), retry=retry_if_result(bool)
     )
     try:
         waiting(lambda: not (run() or failure()))
     except RetryError:
         raise JobError(
-            f"'{name}' does not run after {START_SECONDS} s; Flink's page tells why"
+            f"'{name}' does not run after {limit} s; Flink's page tells why. If it only needs "
+            f"longer, as on a slow machine, {settings.give_more_time}"
         ) from None
     return None if run() else failure()
 

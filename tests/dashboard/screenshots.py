@@ -50,7 +50,7 @@ def main() -> None:
 
 def _shot(browser: Browser, name: str, path: str, scheme: Any, view: Any) -> Image.Image:
     page = browser.new_page(viewport=view, color_scheme=scheme)
-    page.goto(f"http://{settings.page_address}:{settings.dashboard_port}/{path}", timeout=MILLIS)
+    page.goto(f"http://{settings.page_host}:{settings.dashboard_port}/{path}", timeout=MILLIS)
     page.locator(SETTLED.get(name, "table")).first.wait_for(state="attached", timeout=MILLIS)
     page.evaluate("document.fonts.ready.then(() => true)")
     picture = Image.open(io.BytesIO(page.screenshot()))

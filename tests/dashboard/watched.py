@@ -79,7 +79,7 @@ def grown(uses: list[Use]) -> list[str]:
 def main() -> int:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10
     address, port = (
-        f"http://{settings.page_address}:{settings.dashboard_port}",
+        f"http://{settings.page_host}:{settings.dashboard_port}",
         settings.dashboard_port,
     )
     uses = []

@@ -100,7 +100,7 @@ def _write_configuration(own: Stack) -> None:
 def process(own: Stack, *words: str) -> Iterator[subprocess.Popen]:
     """One of Flink's programs, in the project's folder as in the image, until this is left."""
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = own.environment | flink.environment(own.settings) | {"PATH": programs}
+    environment = own.environment | flink.environment(own.settings.state) | {"PATH": programs}
     command: list[str | Path] = [flink.home() / "bin" / words[0], "start-foreground", *words[1:]]
     with (own.settings.state / f"{words[0]}.log").open("a") as log:
         started = subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
 from subprocess import DEVNULL
+from typing import Any
 
 import psycopg2
 import pytest
@@ -105,10 +107,10 @@ def kafka(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "--add-scram",
         user,
     ]
-    subprocess.run(
-        services._java(own, "kafka", 128, "kafka.tools.StorageTool", *arguments), check=True
-    )
-    with process(services._kafka(own).command, services._kafka(own).is_ready):
+    there: dict[str, Any] = {"cwd": state, "env": os.environ | services._environment(own)}
+    command = services._java("kafka", 128, "kafka.tools.StorageTool", *arguments)
+    subprocess.run(command, check=True, **there)
+    with process(services._kafka(own).command, services._kafka(own).is_ready, **there):
         yield f"127.0.0.1:{port}"
 
 
@@ -148,9 +150,11 @@ def database(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @contextmanager
-def process(command: list[str], is_ready, stop_signal: Signals = SIGTERM) -> Iterator[None]:
+def process(
+    command: list[str], is_ready, stop_signal: Signals = SIGTERM, **there: Any
+) -> Iterator[None]:
     """A service of somebody else's, from when it answers on."""
-    started = subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL)
+    started = subprocess.Popen(command, stdout=DEVNULL, stderr=DEVNULL, **there)
     try:
         for attempt in Retrying(
             retry=retry_if_exception_type(services.NOT_READY),

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import games
 from boards.sinks import sink
+from clients import flink
 from compose import services
 from jobs.names import JobName
 from settings import PREFIX, PROJECT, read
@@ -47,12 +48,12 @@ def listening(environment: dict[str, str]) -> list[str]:
 
 
 def processes(environment: dict[str, str]) -> list[str]:
-    state = environment[PREFIX + "STATE_FOLDER"]
-    commands = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(state in word for word in process.info["cmdline"] or []):
-            commands.append(" ".join(process.info["cmdline"])[:200])
-    return commands
+    name = PREFIX + "STATE_FOLDER"
+    return [
+        " ".join(process.info["cmdline"])[:200]
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if (process.info["environ"] or {}).get(name) == environment[name]
+    ]
 
 
 def test_status_before_the_first_start_is_not_healthy(fresh):
@@ -166,7 +167,7 @@ def test_what_is_not_the_pipeline_comes_back_too_when_it_dies(environment):
     def check() -> None:
         assert all(rpc.getProcessInfo(name)["pid"] not in (0, pid) for name, pid in died.items())
         for port in (own.dashboard_port, own.api_port):
-            address = f"http://{own.page_address}:{port}"
+            address = f"http://{own.page_host}:{port}"
             assert requests.get(f"{address}/readyz", timeout=10).ok
         injector = scraped(environment, "GENERATOR_METRICS_PORT")
         assert injector["leaderboard_injector_acknowledged_total", ""] > 0
@@ -205,8 +206,7 @@ def test_records_that_are_deleted_unread_stay_a_problem(environment):
 
     # A job that begins anew misses nothing of what it can know.
     file = chosen.state / "data" / "gaps.jsonl"
-    command = [sys.executable, "-m", "jobs", "top_players", "--rebuild"]
-    subprocess.run(command, env=environment, cwd=PROJECT, check=True)
+    assert script("rebuild.sh", "top_players", environment=environment).returncode == 0
     del expected["score: top_players to postgres"]
     file.unlink()
     assert listed() == expected
@@ -299,15 +299,19 @@ def test_the_other_sink_is_one_flag_away(environment):
     eventually(check)
 
 
-def test_after_a_stop_nothing_is_left_and_a_new_start_continues(environment):
-    before = totals(environment)
+def test_after_a_stop_nothing_is_left_and_a_new_start_continues_in_a_moved_folder(environment):
+    before, jobs = totals(environment), flink.running(read(environment))
     stopped = script("stop.sh", environment=environment)
     assert stopped.returncode == 0, stopped.stderr
     assert listening(environment) == []
     assert processes(environment) == []
+    folder = read(environment).state
+    moved = folder.rename(folder.with_name("moved"))
+    environment[PREFIX + "STATE_FOLDER"] = str(moved)
     again = script("run_all.sh", "--detach", environment=environment)
     assert again.returncode == 0, again.stdout + again.stderr
     assert await_healthy(environment)["sink"] == "kafka"
+    assert flink.running(read(environment)) == jobs  # with their state
     after = totals(environment)
     assert all(after.get(team, 0) >= total for team, total in before.items())
 

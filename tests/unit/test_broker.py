@@ -10,6 +10,7 @@ import logging
 import socket
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -69,7 +70,11 @@ def test_python_clients_log_in(remote):
 def test_flink_reads_the_login_from_a_file_of_its_owner(remote):
     options = kafka.table_options(remote)
     file = remote.state / "conf" / "kafka_login.properties"
-    assert f"'properties.sasl.jaas.config' = '${{file:{file}:login}}'," in options
+    # Where the services run, which does not change when the folder is moved.
+    seen = "/proc/self/cwd/conf/kafka_login.properties"
+    assert f"'properties.sasl.jaas.config' = '${{file:{seen}:login}}'," in options
+    yours = replace(remote, flink_rest_address="flink:8081")
+    assert f"'${{file:{file}:login}}'," in kafka.table_options(yours)
     assert "'properties.ssl.truststore.location' = '/ca.pem'," in options
     assert "ada" not in options
     assert "\\c" not in options

@@ -6,11 +6,15 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
+from subprocess import DEVNULL
+from threading import Thread
 
 import jsonschema
 import pytest
@@ -97,6 +101,33 @@ def test_a_service_waits_for_what_can_happen(name):
             assert "healthcheck" in SERVICES[other]
 
 
+@pytest.mark.parametrize("name", ["dashboard", "api", "monitor"])
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_a_service_is_asked_for_its_health_without_a_proxy(name, status, code):
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.handle_request).start()
+        asked = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{server.server_port}", _health(name))
+        python = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+        done = subprocess.run(["sh", "-c", asked], env=os.environ | python | proxy, stderr=DEVNULL)
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize("name", ["jobmanager", "taskmanager"])
+def test_flink_is_asked_for_its_health_without_a_proxy(name):
+    assert _health(name).startswith("wget --no-proxy ")
+
+
+def _health(name: str) -> str:
+    """The command by which the containers' engine asks for it."""
+    return SERVICES[name]["healthcheck"]["test"]
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_ports_are_for_this_machine_only(name):
     for port in SERVICES[name].get("ports", []):
@@ -150,11 +181,11 @@ def test_prometheus_asks_where_the_metrics_are():
 
 @pytest.mark.parametrize("service", INJECTORS, ids=lambda service: service.name)
 def test_an_injector_is_started_as_without_containers(service):
-    words = service.command[1:]
+    words = list(service.command)
     rate = words.index("--rate")  # comes from the environment there
     assert words[rate + 1] == str(Settings().rate_per_second)
     del words[rate : rate + 2]
-    assert SERVICES[service.name]["command"].split() == ["python", *words]
+    assert SERVICES[service.name]["command"].split() == words
     for name, port in service.ports.items():
         published = f"127.0.0.1:${{{PREFIX}{name.upper()}}}:{port}"
         assert published in SERVICES[service.name]["ports"]
@@ -195,7 +226,7 @@ def _flink_properties() -> dict[str, str]:
 
 def native_flink() -> dict[str, str]:
     values = asdict(Settings()) | {
-        "data": "/state/data",
+        "state_in_flink": "/state",
         "java_options": "",
         "taskmanager_memory_mb": ENV["LEADERBOARD_FLINK_TASKMANAGER_MEMORY_MB"],
         "task_slots": flink.task_slots(Settings()),
@@ -244,6 +275,7 @@ def test_flink_is_told_the_slots_in_a_line_of_their_own(tmp_path):
 def test_kafka_is_set_as_without_containers():
     native = _properties("kafka.properties")
     settings = {key: value for key, value in native.items() if "${" not in value}
+    settings.pop("log.dirs")  # a volume there
     ours = SERVICES["kafka"]["environment"]
     names = {key: "KAFKA_" + key.upper().replace(".", "_") for key in settings}
     assert {key: str(ours.get(name)) for key, name in names.items()} == settings

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -48,6 +50,19 @@ def test_an_absent_jobmanager_is_one_sentence_that_says_what_to_do():
     assert f"JobManager does not answer at {NOBODY_LISTENS}" in done.stderr
     assert "scripts/run_all.sh" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_jobmanager_that_refuses_is_not_taken_for_one_that_is_away():
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.handle_request).start()
+        address = f"127.0.0.1:{server.server_port}"
+        with pytest.raises(JobError, match=f"at {address} refuses GET /jobs/none: 404") as refused:
+            flink.rest(Settings(flink_rest_address=address), "GET", "/jobs/none")
+    assert "run_all.sh" not in str(refused.value)
 
 
 @pytest.mark.parametrize("verb", ["suspend", "resume", "rebuild"])

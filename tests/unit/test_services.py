@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xmlrpc.client import Fault
 from xmlrpc.server import SimpleXMLRPCServer
 
@@ -13,9 +18,9 @@ import pytest
 from supervisor.xmlrpc import Faults
 
 from clients.errors import SetupError
-from compose import services
-from settings import Settings
-from tests.conftest import free_ports
+from compose import checks, services
+from settings import SettingError, Settings
+from tests.conftest import PORTS, free_ports
 
 
 @contextmanager
@@ -57,6 +62,98 @@ def test_services_of_a_supervisor_that_ends_are_stopped(settings, monkeypatch):
     (settings.state / "conf" / "supervisord.conf").touch()
     with ending_supervisor(settings.supervisor_port):
         assert set(services.states(settings).values()) == {"STOPPED"}
+
+
+@pytest.fixture
+def free(tmp_path: Path) -> Settings:
+    """Settings under which everything could start."""
+    (tmp_path / "state").mkdir()
+    ports: dict[str, Any] = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    return Settings(state_folder=str(tmp_path / "state"), **ports)
+
+
+def test_what_fits_together_is_not_refused(free):
+    checks.check(free)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"api_port": 20_000, "kafka_port": 20_000}, "LEADERBOARD_KAFKA_PORT and .*_API_PORT"),
+        ({"supervisor_port": 20_000, "monitor_port": 20_000}, "SUPERVISOR_PORT and .*MONITOR_PORT"),
+        ({"topic": "top-players"}, "LEADERBOARD_TOPIC.*: top-players"),
+        ({"topic": "bans"}, "LEADERBOARD_TOPIC.*: bans"),
+        ({"kafka_ca_file": "/nowhere"}, "LEADERBOARD_KAFKA_CA_FILE is '/nowhere'"),
+        ({"bind_address": "0.0.0.0"}, "LEADERBOARD_BIND_ADDRESS is '0.0.0.0', which is every"),
+        ({"bind_address": "0"}, "LEADERBOARD_BIND_ADDRESS is '0', which is every"),
+        ({"bind_address": "192.0.2.1"}, "LEADERBOARD_BIND_ADDRESS is '192.0.2.1'"),
+        ({"bind_address": "nobody.invalid"}, "LEADERBOARD_BIND_ADDRESS is 'nobody.invalid'"),
+        ({"dashboard_address": "192.0.2.1"}, "LEADERBOARD_DASHBOARD_ADDRESS is '192.0.2.1'"),
+        ({"flink_taskmanager_memory_mb": 500}, "TASKMANAGER_MEMORY_MB is 500 here; .* 1280 or"),
+        (
+            {"flink_taskmanager_memory_mb": 2048, "rocksdb_memory_mb": 1024},
+            "2048 here; it must be 2304 or more",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_one_sentence(changed, named, free):
+    with pytest.raises(SettingError, match=named) as refused:
+        checks.check(replace(free, page_without_login="yes", **changed))
+    assert "\n" not in str(refused.value)
+
+
+def test_services_of_your_own_need_no_port_here(free):
+    checks.check(replace(free, kafka_port=free.api_port, kafka_brokers="kafka:9092"))
+
+
+def test_the_pages_port_is_looked_for_where_the_page_listens(free):
+    with socket.socket() as other:
+        other.bind(("127.0.0.2", free.dashboard_port))
+        other.listen()
+        checks.check(free)
+        with pytest.raises(SetupError, match=r"Port \d+ on 127\.0\.0\.2 is taken"):
+            checks.check(replace(free, dashboard_address="127.0.0.2"))
+
+
+@pytest.mark.parametrize(
+    ("named", "is_ours"),
+    [
+        ("state/conf/supervisord.conf", True),
+        ("link/conf/supervisord.conf", True),
+        ("original/conf/supervisord.conf", False),
+        ("gone/conf/supervisord.conf", True),  # moved while it ran
+        ("", False),  # another program has its number now
+    ],
+)
+def test_a_copy_of_a_running_system_is_not_taken_for_it(named, is_ours, free, tmp_path):
+    for folder in ("state", "original"):
+        (tmp_path / folder / "conf").mkdir(parents=True)
+        (tmp_path / folder / "conf" / "supervisord.conf").touch()
+    (tmp_path / "link").symlink_to("state")
+    command = [sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path / named)]
+    with subprocess.Popen(command) as process:
+        (free.state / "supervisord.pid").write_text(str(process.pid))
+        try:
+            assert services.is_up(free) == is_ours
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("name", ["a:b", 'a"b', "a$b", "a`b", "a\\b", "a*", "a?", "[a]", "a\nb"])
+def test_a_folder_that_some_program_cannot_find_is_one_sentence(name, free, tmp_path):
+    refused = pytest.raises(SetupError, match="in its name, which Java or a shell would read")
+    with refused as found:
+        checks.check(replace(free, state_folder=str(tmp_path / name)))
+    assert "\n" not in str(found.value)
+    assert not (tmp_path / name).exists()
+
+
+def test_a_slow_machine_may_be_given_more_time(free):
+    def refuse() -> None:
+        raise ConnectionError("nobody listens")
+
+    with pytest.raises(SetupError, match=r"ready within 1 s .* set LEADERBOARD_START_SECONDS=2\."):
+        services._await("kafka", refuse, replace(free, start_seconds=1), Path("kafka.log"))
 
 
 @pytest.mark.parametrize(
