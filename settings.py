@@ -16,7 +16,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 PROJECT = Path(__file__).resolve().parent
 PREFIX = "LEADERBOARD_"
@@ -232,6 +233,11 @@ class Settings:
         "file that holds the token that programs show at /api and nothing else; "
         "empty = none is asked for",
     )
+    api_origins: str = _setting(
+        "",
+        "whose pages may read the API in a browser: https://game.example,…; * = everybody's; "
+        "empty = nobody else's",
+    )
     moderation_page: str = _setting(
         "on",
         "on = players can be banned on a page that is for this machine only, or has a login",
@@ -288,6 +294,11 @@ class Settings:
         except ValueError:
             return self.page_address == "localhost"
 
+    @property
+    def origins(self) -> list[str]:
+        """The origins whose pages may read the API in a browser."""
+        return _listed(self.api_origins)
+
     def check_login(self) -> None:
         """Raise SettingError when others could open the page without a login, unasked."""
         if self.oidc_metadata_url:
@@ -343,7 +354,27 @@ def read(environment: Mapping[str, str]) -> Settings:
         raise SettingError(
             "a login to Kafka needs LEADERBOARD_KAFKA_USERNAME and LEADERBOARD_KAFKA_PASSWORD_FILE."
         )
+    for origin in settings.origins:
+        if origin != "*" and not _is_origin(origin):
+            raise SettingError(
+                f"LEADERBOARD_API_ORIGINS names {origin!r}; it must be *, or origins such as "
+                "https://game.example or http://localhost:3000, separated by commas."
+            )
     return settings
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _is_origin(text: str) -> bool:
+    """Whether a browser may say this of a page: scheme, host and port, and nothing else."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    is_bare = text == f"{parts.scheme}://{parts.netloc}" == text.lower()
+    return is_bare and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _parse(item: Field[Any], text: str) -> Any:
@@ -391,13 +422,18 @@ def shield(environment: MutableMapping[str, str], settings: Settings) -> None:
         environment.update(dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(all_spared)))
 
 
+def refuse(error: SettingError) -> NoReturn:
+    """End the process with the exit code of a wrong setting, after the message."""
+    print(error, file=sys.stderr)
+    sys.exit(2)
+
+
 def _read_or_exit() -> Settings:
     """The settings of this process, which ends before it does anything when one is wrong."""
     try:
         found = read(os.environ)
     except SettingError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        refuse(error)
     shield(os.environ, found)
     return found
 

@@ -7,7 +7,6 @@ interface, so it runs in the containers' network alone.
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +25,7 @@ from games import chosen
 from games.board import Game
 from jobs import checkpoints
 from jobs.running import computing
-from settings import SettingError, Settings, settings
+from settings import SettingError, Settings, refuse, settings
 
 LOOK_SECONDS = 5
 PREFIX = "leaderboard"
@@ -218,4 +217,4 @@ if __name__ == "__main__":
     try:
         main()
     except SettingError as error:
-        sys.exit(f"monitor: {error}")
+        refuse(error)

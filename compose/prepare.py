@@ -14,7 +14,7 @@ from clients.passwords import passwords
 from clients.postgres import ADMIN
 from compose import jars, layout
 from compose.flink import complete_library, slots_per_parallel
-from settings import SettingError, Settings, settings
+from settings import SettingError, Settings, refuse, settings
 
 OURS = "leaderboard"  # the user of the project's image
 FLINK_UID = 9999  # the user of the official Flink image
@@ -70,5 +70,7 @@ def _write(path: Path, text: str, owner: int) -> None:
 if __name__ == "__main__":
     try:
         prepare(settings, pwd.getpwnam(OURS).pw_uid, FLINK_UID, GRAFANA_UID)
-    except (SetupError, SettingError) as error:
+    except SettingError as error:
+        refuse(error)
+    except SetupError as error:
         sys.exit(f"prepare: {error}")

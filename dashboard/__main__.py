@@ -14,7 +14,7 @@ from starlette.routing import Route
 from clients.errors import SetupError
 from dashboard import api, login, navigation
 from dashboard.headers import SERVER_SCRIPT, SecurityHeaders
-from settings import PROJECT, SettingError, Settings, settings
+from settings import PROJECT, SettingError, Settings, refuse, settings
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,15 +34,17 @@ def paths(settings: Settings) -> list[str]:
 def main() -> None:
     """Serve until a signal ends it.
 
-    Raises SystemExit with a message when the settings are wrong, or when others could read the
-    page unasked.
+    Raises SystemExit: with 2 when a setting is wrong, or when others could read the page unasked;
+    with 1 when a file that a setting names cannot be used.
     """
     try:
         settings.check_login()
         secrets = login.secrets(settings)
         below_root = [Route(path, _below_root) for path in paths(settings)]
-        routes = [*api.routes(settings), *below_root]
-    except (SetupError, SettingError) as error:
+        beside_pages = Middleware(api.BesidePages, api=api.application(settings))
+    except SettingError as error:
+        refuse(error)
+    except SetupError as error:
         sys.exit(f"dashboard: {error}")
     options = {
         "server.address": settings.page_address,
@@ -54,9 +56,9 @@ def main() -> None:
         # of a refresh's time.
         "runner.postScriptGC": False,
     }
-    headers = [Middleware(SecurityHeaders)]
+    middleware = [Middleware(SecurityHeaders), beside_pages]
     script = PROJECT / "dashboard" / "pages" / "app.py"
-    app = st.App(script, secrets=secrets, routes=routes, middleware=headers)
+    app = st.App(script, secrets=secrets, routes=below_root, middleware=middleware)
     app.run(config=options)
 
 

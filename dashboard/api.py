@@ -12,19 +12,24 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import sys
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import games
 from boards import lookups, sinks
@@ -37,7 +42,7 @@ from dashboard.headers import HEADERS
 from dashboard.refresh import Refreshed
 from games import score
 from games.board import Game
-from settings import SettingError, Settings, settings
+from settings import SettingError, Settings, refuse, settings
 
 MAX_AGE_SECONDS = 1  # as often as the boards are read
 READ_SECONDS = 10  # boards that were read longer ago are of a refresh that hangs
@@ -47,7 +52,11 @@ PLACES, LAST_OFFSET = 10, 10_000
 SWITCH_SECONDS = 0.0005
 
 JSON = "application/json"
-METHODS = ("GET", "HEAD")
+METHODS = ("GET", "HEAD", "OPTIONS")
+# Beside those that a page of another origin may always see and send.
+SHOWN_HEADERS, SENT_HEADERS = ("ETag", "Retry-After"), ("Authorization", "If-None-Match")
+
+log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
@@ -58,43 +67,122 @@ class Problem(Exception):
         self.status, self.headers = status, headers
 
 
-Question = Callable[[Request, Settings], Awaitable[Response]]
+Ask = Callable[[Request, Settings], Awaitable[Response]]
 Arguments = ParamSpec("Arguments")
 Found = TypeVar("Found")
 
 
-def routes(settings: Settings) -> list[Route]:
-    """What is answered.
+class Question(NamedTuple):
+    """What is asked at a path: what the answer is, who finds it, and the parameters it knows."""
+
+    path: str
+    answers: str
+    ask: Ask
+    parameters: tuple[str, ...] = ()
+    asks_who: bool = True
+
+    @property
+    def address(self) -> str:
+        """The path as people write it."""
+        return self.path.replace(":text", "")
+
+
+class Text(Convertor[str]):
+    """Whatever a path ends with. Starlette's own `path` ends at a new line."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("text", Text())
+
+
+def application(settings: Settings) -> Starlette:
+    """What answers every question, whatever it is, in JSON.
 
     Raises SetupError when the token's file cannot be read.
     """
     token = _token(settings)
     questions = _questions(settings)
-    asked = [
-        Route(path, Endpoint(ask, settings, token, asks_who=True))
-        for path, ask in questions.items()
+    listing = Question("/api", "this list", _listing(questions), asks_who=False)
+    elsewhere = Question("/{rest:text}", "", _nothing(questions), asks_who=False)
+    routes = [
+        Route(each.path, Endpoint(each, settings, token))
+        for each in (listing, *questions, elsewhere)
     ]
-    return [
-        *asked,
-        Route("/api/{rest:path}", Endpoint(_nothing(questions), settings, token)),
-        Route("/healthz", Endpoint(alive, settings, token)),
-        Route("/readyz", Endpoint(ready, settings, token)),
-    ]
+    return Starlette(routes=routes, middleware=_for_other_origins(settings))
 
 
-def _questions(settings: Settings) -> dict[str, Question]:
-    """What is answered, by path; players and teams are those of the score game."""
-    questions: dict[str, Question] = {
-        "/api/boards": all_boards,
-        "/api/boards/{board}": one_board,
+def is_asked(path: str) -> bool:
+    """Whether a path is one of the API's, and none of a page."""
+    return path in ("/api", "/healthz", "/readyz") or path.startswith("/api/")
+
+
+class BesidePages:
+    """Hands the API's paths to the API, and all others to the application that serves pages.
+
+    It stands before that application, which refuses some paths with a text of its own.
+    """
+
+    def __init__(self, app: ASGIApp, api: ASGIApp) -> None:
+        self._app, self._api = app, api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_ours = scope["type"] == "http" and is_asked(scope["path"])
+        await (self._api if is_ours else self._app)(scope, receive, send)
+
+
+def _questions(settings: Settings) -> list[Question]:
+    """What is answered; players and teams are those of the score game."""
+    boards = [
+        Question("/api/boards", "the boards of a game", all_boards, ("game", "sink")),
+        Question(
+            "/api/boards/{board}",
+            "rows of one board in rank order",
+            one_board,
+            ("sink", "limit", "offset"),
+        ),
+    ]
+    people = [
+        Question(
+            "/api/players", "the best players whose id or name has a part", find_players, ("name",)
+        ),
+        Question("/api/players/{id:text}", "one player", _one_player(settings)),
+        Question("/api/teams/{id:text}", "one team", one_team),
+    ]
+    services = [
+        Question("/healthz", "whether the process is alive", alive, asks_who=False),
+        Question("/readyz", "whether the boards are fresh", ready, asks_who=False),
+    ]
+    has_people = score.GAME in games.chosen(settings)
+    return [*boards, *(people if has_people else []), *services]
+
+
+def _for_other_origins(settings: Settings) -> list[Middleware]:
+    """What lets pages of other origins read the answers; nothing when none may."""
+    origins = settings.origins
+    options: dict[str, Any] = {
+        "allow_origins": origins,
+        "allow_methods": METHODS,
+        "allow_headers": SENT_HEADERS,
+        "expose_headers": SHOWN_HEADERS,
     }
-    if score.GAME in games.chosen(settings):
-        questions |= {
-            "/api/players": find_players,
-            "/api/players/{id:path}": _one_player(settings),
-            "/api/teams/{id:path}": one_team,
-        }
-    return questions
+    return [Middleware(OtherOrigins, **options)] if origins else []
+
+
+class OtherOrigins(CORSMiddleware):
+    """Cross-origin resource sharing whose refusals are JSON, too."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code < 400:
+            return response
+        return _error(f"{bytes(response.body).decode()}.", response.status_code, {})
 
 
 def _token(settings: Settings) -> bytes | None:
@@ -116,11 +204,8 @@ def _token(settings: Settings) -> bytes | None:
 class Endpoint:
     """Answers a question, or says why not; itself an application, so Starlette adds nothing."""
 
-    def __init__(
-        self, ask: Question, settings: Settings, token: bytes | None, asks_who: bool = False
-    ) -> None:
-        self._ask, self._settings = ask, settings
-        self._token, self._asks_who = token, asks_who
+    def __init__(self, question: Question, settings: Settings, token: bytes | None) -> None:
+        self._question, self._settings, self._token = question, settings, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -132,17 +217,25 @@ class Endpoint:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
+        question, allowed = self._question, {"Allow": ", ".join(METHODS)}
         try:
             if request.method not in METHODS:
                 why = f"{request.method} is not for reading; ask with GET."
-                raise Problem(405, why, Allow=", ".join(METHODS))
-            if self._asks_who:
+                raise Problem(405, why, **allowed)
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=HEADERS | allowed)
+            if question.asks_who:
                 _check_token(request, self._token)
-            return await self._ask(request, self._settings)
+            if question.answers:
+                _only(request, *question.parameters)
+            return await question.ask(request, self._settings)
         except Problem as problem:
             return _error(str(problem), problem.status, problem.headers)
         except BoardsUnavailable as error:
             return _error(str(error), 503, {"Retry-After": "5"})
+        except Exception:  # whoever asks gets JSON all the same
+            log.exception("%s cannot be answered", request.url.path)
+            return _error("The API has made a mistake; its log tells more.", 500, {})
 
 
 def _check_token(request: Request, token: bytes | None) -> None:
@@ -182,9 +275,21 @@ def _text(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is nothing that JSON knows")
 
 
-def _nothing(questions: Iterable[str]) -> Question:
-    *others, last = (path.replace(":path", "") for path in questions)
-    why = f"No such address; there are {', '.join(others)} and {last}."
+def _listing(questions: list[Question]) -> Ask:
+    addresses = [
+        {"path": each.address, "answers": each.answers, "parameters": each.parameters}
+        for each in questions
+    ]
+
+    async def listing(request: Request, settings: Settings) -> Response:
+        return _answer({"addresses": addresses})
+
+    return listing
+
+
+def _nothing(questions: list[Question]) -> Ask:
+    listed = ", ".join(each.address for each in questions)
+    why = f"No such address; there are {listed}. /api says what each answers."
 
     async def nothing(request: Request, settings: Settings) -> Response:
         raise Problem(404, why)
@@ -197,7 +302,6 @@ def _nothing(questions: Iterable[str]) -> Question:
 
 async def all_boards(request: Request, settings: Settings) -> Response:
     """Which boards a game has, how many rows each has and how new they are."""
-    _only(request, "game", "sink")
     game, sink = _game(request, settings), await _sink(request, settings)
     latest, boards = await _read(game, sink, settings)
     return _kept(latest, "boards", lambda: _listed(game, sink, boards))
@@ -219,7 +323,6 @@ async def one_board(request: Request, settings: Settings) -> Response:
         names = (board.name for game in games.chosen(settings) for board in game.boards)
         raise Problem(404, f"No board is called {name!r}; there are {', '.join(names)}.")
     game, board = found
-    _only(request, "sink", "limit", "offset")
     limit = _number(request, "limit", min(PLACES, settings.board_size), 1, settings.board_size)
     offset = _number(request, "offset", 0, 0, LAST_OFFSET)
     sink = await _sink(request, settings)
@@ -247,7 +350,6 @@ def _kept(latest: Refreshed, question: Hashable, find: Callable[[], dict[str, An
 
 async def find_players(request: Request, settings: Settings) -> Response:
     """Players by a part of their id or name, the best twenty."""
-    _only(request, "name")
     name, longest = request.query_params.get("name", "").strip(), score.NAME_LENGTH
     if not name or len(name) > longest or "\0" in name:
         raise Problem(400, f"name must be 1 to {longest} characters of a player's id or name.")
@@ -255,7 +357,7 @@ async def find_players(request: Request, settings: Settings) -> Response:
     return _answer({"players": await run_in_threadpool(lookups.find, name, settings)})
 
 
-def _one_player(settings: Settings) -> Question:
+def _one_player(settings: Settings) -> Ask:
     def look_up(ids: list[str]) -> dict[str, Response]:
         found = lookups.players(ids, settings)
         return {user_id: _answer(vars(each)) for user_id, each in found.items()}
@@ -319,7 +421,6 @@ async def _one(
     kind: str,
     find: Callable[[str], Awaitable[Response | None]],
 ) -> Response:
-    _only(request)
     wanted = request.path_params["id"]
     await _need_totals(settings)
     found = await find(wanted)
@@ -405,14 +506,15 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
 def main() -> None:
     """Serve until a signal ends it.
 
-    Raises SystemExit with a message when the settings are wrong, or when others could ask
-    unasked.
+    Raises SystemExit: with 2 when a setting is wrong, or when others could ask unasked; with 1
+    when a file that a setting names cannot be used.
     """
     try:
         settings.check_login()
-        elsewhere = Endpoint(_nothing(_questions(settings)), settings, None)
-        app = Starlette(routes=[*routes(settings), Route("/{rest:path}", elsewhere)])
-    except (SetupError, SettingError) as error:
+        app = application(settings)
+    except SettingError as error:
+        refuse(error)
+    except SetupError as error:
         sys.exit(f"api: {error}")
     sys.setswitchinterval(SWITCH_SECONDS)
     uvicorn.run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import json
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from starlette.requests import Request
 
 from boards import sinks
 from clients import postgres
@@ -258,10 +261,10 @@ def test_where_people_log_in_programs_need_a_token(tmp_path):
     assert api._token(Settings(oidc_metadata_url="https://example.org")) == b""
     assert api._token(Settings()) is None
     with pytest.raises(SetupError, match="API_TOKEN_FILE cannot be read"):
-        api.routes(Settings(api_token_file=str(tmp_path / "absent")))
+        api.application(Settings(api_token_file=str(tmp_path / "absent")))
     Path(tmp_path / "empty").touch()
     with pytest.raises(SetupError, match="is empty"):
-        api.routes(Settings(api_token_file=str(tmp_path / "empty")))
+        api.application(Settings(api_token_file=str(tmp_path / "empty")))
 
 
 def test_answers_are_json_whatever_a_name_is(address):
@@ -287,5 +290,104 @@ def test_a_ban_shows_on_the_board_and_of_the_player(stores):
 
 
 def test_what_is_no_address_is_said_as_json(address):
-    for path in ("/", "/api", "/api/", "/page"):
+    for path in ("/", "/api/", "/page"):
         assert "No such address" in asked(address + path, 404)["error"]
+
+
+def test_the_api_lists_what_there_is(address):
+    listed = {each["path"]: each for each in asked(f"{address}/api")["addresses"]}
+    assert set(listed) == {
+        *("/api/boards", "/api/boards/{board}", "/api/players", "/api/players/{id}"),
+        *("/api/teams/{id}", "/healthz", "/readyz"),
+    }
+    assert listed["/api/boards/{board}"]["parameters"] == ["sink", "limit", "offset"]
+    assert listed["/api/players/{id}"]["answers"] == "one player"
+
+
+@pytest.fixture(scope="module")
+def page(stores: Stack) -> Iterator[str]:
+    """The address of the page's server, which answers the same."""
+    with page_server("dashboard", environment=stores.environment) as found:
+        yield found
+
+
+HOSTILE_PATHS = [
+    *("/api/players/..", "/api/players/../etc", "/api/teams/%2e%2e%2fetc%2fpasswd", "/api/../x"),
+    *("/api/players/a%00b", "/api/players/%0A", "/api/teams/a%0Ab", "/api/golf%0D%0A"),
+    *("/api/players/C:%5Cx", "/api/teams//etc", "/api/players/%FF%FE", "/api/boards/a%0Ab"),
+    *("/api/", "/api/.", "/api/%2F%2Fevil.example", "/api/players/", "/api/players/..%5C.."),
+]
+
+
+@pytest.mark.parametrize("path", HOSTILE_PATHS)
+@pytest.mark.parametrize("server", ["address", "page"])
+def test_whatever_is_asked_the_answer_is_json(request, server, path):
+    """As it stands: a library for HTTP would tidy the path first."""
+    host = request.getfixturevalue(server).removeprefix("http://")
+    with closing(http.client.HTTPConnection(host, timeout=20)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Content-Type"]) == (404, "application/json")
+        assert json.loads(answer.read())["error"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "BREW"])
+@pytest.mark.parametrize("path", ["", "/boards", "/players/a", "/golf"])
+def test_the_page_answers_every_method_as_the_api_does(address, page, method, path):
+    ours, same = (requests.request(method, f"{at}/api{path}", timeout=20) for at in (address, page))
+    assert (ours.status_code, ours.content) == (same.status_code, same.content)
+    assert ours.headers.get("Allow") == same.headers.get("Allow")
+
+
+def test_options_says_what_is_allowed(address):
+    answer = requests.options(f"{address}/api/boards", timeout=20)
+    assert (answer.status_code, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+GAME_ORIGIN = "https://game.example"
+
+
+def preflight(url: str, origin: str, method: str = "GET") -> requests.Response:
+    """What a browser asks before it lets a page of this origin send its token."""
+    asks = {"Origin": origin, "Access-Control-Request-Method": method}
+    asks |= {"Access-Control-Request-Headers": "authorization"}
+    return requests.options(url, headers=asks, timeout=20)
+
+
+@pytest.mark.parametrize("module", ["dashboard.api", "dashboard"])
+def test_a_web_game_may_read_when_its_origin_is_named(stores, module):
+    environment = stores.changed(api_origins=f"http://localhost:3000,{GAME_ORIGIN}").environment
+    with page_server(module, environment=environment) as server:
+        url = f"{server}/api/boards"
+        answer = requests.get(url, headers={"Origin": GAME_ORIGIN}, timeout=20)
+        assert answer.headers["Access-Control-Allow-Origin"] == GAME_ORIGIN
+        assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Origin" in answer.headers["Vary"]
+        allowed = preflight(url, GAME_ORIGIN)
+        assert allowed.status_code == 200
+        assert allowed.headers["Access-Control-Allow-Origin"] == GAME_ORIGIN
+        assert "Authorization" in allowed.headers["Access-Control-Allow-Headers"]
+        other = requests.get(url, headers={"Origin": "https://evil.example"}, timeout=20)
+        assert "Access-Control-Allow-Origin" not in other.headers
+        for origin, method in (("https://evil.example", "GET"), (GAME_ORIGIN, "POST")):
+            refused = preflight(url, origin, method)
+            assert refused.status_code == 400
+            assert "Disallowed CORS" in refused.json()["error"]
+
+
+def test_every_origin_may_read_when_that_is_the_setting(stores):
+    with served(stores, api_origins="*") as address:
+        answer = requests.get(f"{address}/readyz", headers={"Origin": "null"}, timeout=20)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_mistake_of_the_api_is_told_in_json():
+    async def mistaken(request, settings):
+        raise ZeroDivisionError("secret")
+
+    endpoint = api.Endpoint(api.Question("/", "nothing", mistaken), Settings(), None)
+    asked = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+    answer = asyncio.run(endpoint._answer(Request(asked)))
+    assert answer.status_code == 500
+    assert json.loads(answer.body) == {"error": "The API has made a mistake; its log tells more."}

@@ -167,10 +167,8 @@ def test_half_a_login_is_refused_by_what_is_missing():
         Settings(oidc_metadata_url="https://example.org").check_login()
 
 
-@pytest.mark.parametrize(
-    ("words", "code"), [(("dashboard",), 1), (("dashboard.api",), 1), (("compose", "check"), 2)]
-)
-def test_nothing_starts_for_everybody_unasked(words, code, tmp_path: Path):
+@pytest.mark.parametrize("words", [("dashboard",), ("dashboard.api",), ("compose", "check")])
+def test_nothing_starts_for_everybody_unasked(words, tmp_path: Path):
     changed = {
         "LEADERBOARD_DASHBOARD_ADDRESS": "0.0.0.0",
         "LEADERBOARD_STATE_FOLDER": str(tmp_path),
@@ -179,6 +177,6 @@ def test_nothing_starts_for_everybody_unasked(words, code, tmp_path: Path):
     done = subprocess.run(
         command, env=os.environ | changed, cwd=PROJECT, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == code
+    assert done.returncode == 2
     assert "LEADERBOARD_PAGE_WITHOUT_LOGIN" in done.stderr
     assert "Traceback" not in done.stderr

@@ -178,6 +178,40 @@ def test_every_command_ends_with_that_one_sentence(command):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["dashboard", "dashboard.api", "compose.monitor"])
+def test_a_game_that_is_none_ends_what_serves_with_one_sentence(command):
+    done = subprocess.run(
+        [sys.executable, "-m", command],
+        env=os.environ | {"LEADERBOARD_GAMES": "golf"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "LEADERBOARD_GAMES names 'golf'; there is no module games/golf.py\n"
+
+
+@pytest.mark.parametrize("text", ["*", "https://game.example", "http://localhost:3000, https://b"])
+def test_origins_are_taken_as_browsers_say_them(text):
+    assert read({"LEADERBOARD_API_ORIGINS": text}).origins == text.split(", ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "game.example",
+        "https://game.example/",
+        "https://Game.example",
+        "null",
+        "http://[",
+        "file://",
+    ],
+)
+def test_what_is_no_origin_is_refused(text):
+    with pytest.raises(SettingError, match=r"LEADERBOARD_API_ORIGINS names .* must be"):
+        read({"LEADERBOARD_API_ORIGINS": text})
+
+
 @pytest.mark.parametrize("names", ["scores", "", "score,", "board", "score,score", "../score"])
 def test_a_game_that_there_is_not_is_refused_by_the_settings_name(names):
     with pytest.raises(SettingError, match="LEADERBOARD_GAMES"):
