@@ -78,12 +78,13 @@ class Team:
 
 @cached
 def find(text: str, settings: Settings) -> list[Row]:
-    """Players with this text in their id or name, in capitals or not, FOUND_PLAYERS at most.
+    """Players with this text in their id or name, FOUND_PLAYERS at most.
 
-    Exact matches come first, then the greatest totals. Each row has user_id, user_name, team_id,
-    team_name, total_score, is_exact and is_banned. Raises BoardsUnavailable.
+    Case, accents, and blanks around the text make no difference. The player of the very id comes
+    first, then other exact matches, then the greatest totals. Each row has user_id, user_name,
+    team_id, team_name, total_score, is_exact and is_banned. Raises BoardsUnavailable.
     """
-    text = text.replace("\0", "").strip()[:NAME_LENGTH]
+    text = text.replace("\0", "")[:NAME_LENGTH]
     return _ask(settings, "SELECT * FROM leaderboard.find_players(%s)", text) if text else []
 
 

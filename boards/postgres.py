@@ -14,7 +14,7 @@ from psycopg2.extensions import encrypt_password
 from boards import pool
 from boards.snapshot import Boards, Row, named_rows
 from clients import postgres
-from clients.errors import BoardsUnavailable, first_line
+from clients.errors import BoardsUnavailable, SetupError, first_line
 from clients.passwords import passwords
 from clients.postgres import DATABASE, FLINK, MODERATOR, READER
 from games import sql
@@ -64,11 +64,15 @@ class PostgresSink:
     # Creating
 
     def create(self, games: Sequence[Game]) -> None:
-        """Create database, roles, tables and views, each unless it is there; views are renewed."""
+        """Create database, roles, tables and views, each unless it is there; views are renewed.
+
+        Raises SetupError when the database cannot hold every name.
+        """
         settings = self._settings
         if not settings.postgres_url:
             self._create_database()
         with postgres.connect(postgres.owner_dsn(settings)) as db, db.cursor() as cursor:
+            _check_encoding(cursor)
             self._create_roles(cursor, sum(len(game.tables) for game in games))
             cursor.execute(sql.read("postgres/moderation.sql", **ROLES))
             for game in games:
@@ -234,6 +238,16 @@ class RejectsByReason:
         for reason, count, last in cursor:
             self._counts[reason] += count
             self._next[partition] = max(self._next[partition], last + 1)
+
+
+def _check_encoding(cursor: Cursor) -> None:
+    cursor.execute("SELECT current_database(), current_setting('server_encoding')")
+    ((database, encoding),) = cursor.fetchall()
+    if encoding != "UTF8":
+        raise SetupError(
+            f"The database {database} has the encoding {encoding}, which cannot hold every name. "
+            "Name one with the encoding UTF8 in LEADERBOARD_POSTGRES_URL."
+        )
 
 
 def _collation(cursor: Cursor) -> str:

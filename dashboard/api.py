@@ -350,7 +350,7 @@ def _kept(latest: Refreshed, question: Hashable, find: Callable[[], dict[str, An
 
 async def find_players(request: Request, settings: Settings) -> Response:
     """Players by a part of their id or name, the best twenty."""
-    name, longest = request.query_params.get("name", "").strip(), score.NAME_LENGTH
+    name, longest = request.query_params.get("name", ""), score.NAME_LENGTH
     if not name or len(name) > longest or "\0" in name:
         raise Problem(400, f"name must be 1 to {longest} characters of a player's id or name.")
     await _need_totals(settings)

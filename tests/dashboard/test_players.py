@@ -17,7 +17,7 @@ from boards import background, cache, last_events, lookups, moderation, sinks
 from boards.snapshot import Boards
 from clients import kafka as broker
 from clients import postgres
-from clients.errors import BoardsUnavailable
+from clients.errors import BoardsUnavailable, SetupError
 from games.score import GAME, HOT_STREAKS, MEMBER_TOTALS, PLAYER_TOTALS, TEAM_MVPS
 from tests import hostile
 from tests.conftest import Stack, eventually
@@ -257,6 +257,19 @@ def test_a_search_shows_the_best_twenty(stores, db):
         ("\u202eright", "\u202eR"),
         ("xy", "x"),
         ("n" * 200, "n" * 200),
+        ("Jos\u00e9", "jose\u0301"),
+        ("Jose\u0301", "JOS\u00c9"),
+        ("Jose\u0301", "jose"),
+        ("Ｆｕｌｌ", "full"),
+        ("ﬁne", "FIN"),
+        ("Straße", "STRASSE"),
+        ("ΟΔΥΣΣΕΥΣ", "ευς"),
+        ("ΟΔΥΣΣΕΥΣ", "δυσ"),
+        ("İstanbul", "istan"),
+        ("ｶﾞﾝﾀﾞﾑ", "ガンダム"),
+        ("한국", "\u1112\u1161\u11ab"),
+        ("Ёлка", "елка"),
+        ("\u212bngström", "ångstrom"),
     ],
 )
 def test_any_part_of_any_name_is_found_far_below_the_best(stores, db, monkeypatch, name, text):
@@ -267,6 +280,25 @@ def test_any_part_of_any_name_is_found_far_below_the_best(stores, db, monkeypatc
     )
     write(db, ("wanted", 1, name))
     assert found(stores, text) == ["wanted"]
+
+
+def test_a_search_tells_vowels_of_other_scripts_and_syllables_apart(stores, db):
+    write(db, ("a", 5, "हिन्दी"), ("b", 4, "हन्द"), ("c", 3, "한"), ("d", 2, "하"))
+    assert found(stores, "हिन्दी") == ["a"]
+    assert found(stores, "하") == ["d"]
+
+
+def test_search_folds_and_identity_does_not(stores, db):
+    """Ids that look alike are different players, and the one that is asked for comes first."""
+    alike = ["ts", "ts ", " ts", "TS", "t\u017f", "ｔｓ"]
+    write(db, *((user, number) for number, user in enumerate(alike)))
+    for user in alike:
+        assert lookups.player(user, stores.settings).user_id == user
+        assert found(stores, user)[0] == user
+        assert set(found(stores, user)) == set(alike)
+    write(db, ("\u00a0", 9))
+    assert found(stores, "\u00a0") == ["\u00a0"]
+    assert found(stores, "  ") == []
 
 
 def test_who_changes_name_is_found_by_the_new_one(stores, db):
@@ -363,6 +395,17 @@ def test_flink_writes_totals_and_cannot_touch_what_is_counted(stores, db):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute("UPDATE flink.player_counts SET players = 0")
     assert lookups.player("a", stores.settings).rank_number == 1
+
+
+def test_a_database_that_cannot_hold_every_name_is_refused_in_a_sentence(stores):
+    owner = postgres.owner_dsn(stores.settings)
+    with closing(postgres.connect(owner)) as own, own.cursor() as cursor:
+        cursor.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    latin = replace(
+        stores.settings, postgres_url=psycopg2.extensions.make_dsn(owner, dbname="latin")
+    )
+    with pytest.raises(SetupError, match="latin has the encoding LATIN1, which cannot hold every"):
+        sinks.sink("postgres", latin).create([GAME])
 
 
 def test_a_database_that_is_away_is_said_in_a_sentence(stores):

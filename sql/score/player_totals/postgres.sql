@@ -29,11 +29,27 @@ CREATE OR REPLACE FUNCTION leaderboard.bucket(total BIGINT) RETURNS INTEGER
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
 'SELECT floor(10000 * ln(total::double precision + 1))::integer';
 
--- Texts as a search compares them: in lower case, of any alphabet where the
--- server knows how. `C`, the default of our own server, lowers A to Z only.
+-- Texts as a search compares them: one form for what looks the same (NFKC), no
+-- marks above or below letters, and lower case, of any alphabet where the server
+-- knows how. `C`, the default of our own server, lowers A to Z only. Marks that
+-- are no accents, such as vowels of Hindi, stay. ASCII, which is most of all
+-- names, takes the short way.
 CREATE OR REPLACE FUNCTION leaderboard.folded(words TEXT) RETURNS TEXT
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
-'SELECT lower(words COLLATE ${collation})';
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$$$
+    SELECT CASE WHEN octet_length(words) = char_length(words) THEN lower(words) ELSE normalize(
+        replace(
+            translate(
+                lower(
+                    regexp_replace(normalize(words, NFKD), '[\u0300-\u036f]', '', 'g')
+                    COLLATE ${collation}
+                ),
+                'ς', 'σ'
+            ),
+            'ß', 'ss'
+        ),
+        NFKC
+    ) END
+$$$$;
 
 -- Everything three characters long in a text, for a search by any part of it
 -- with an index; of other alphabets, whose words may be as short, also what is
@@ -336,7 +352,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$$$;
 
 -- The players of the newest season with these words anywhere in their id or
--- name, whole ones first, then by total; ${found_players} at most. One or two
+-- name: the very id first, then whole ones, then by total; ${found_players} at most. One or two
 -- letters are looked for anywhere in the best ${searched_best}, and at the
 -- beginning of all others. What is found is gathered before it is ordered: the
 -- planner would walk all players in their order, hoping to meet twenty soon.
@@ -349,28 +365,30 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$$$
 #variable_conflict use_column
 DECLARE
-    wanted CONSTANT TEXT := leaderboard.folded(btrim(words));
+    wanted CONSTANT TEXT := btrim(leaderboard.folded(words));
     season CONSTANT BIGINT := (SELECT MAX(season_start) FROM flink.player_totals);
     wanted_grams CONSTANT TEXT[] := leaderboard.grams(wanted);
     ids TEXT[] := ARRAY(
         WITH whole AS MATERIALIZED (
             SELECT names.user_id
             FROM flink.player_names AS names
-            WHERE names.folded_id = wanted OR names.folded_name = wanted
+            WHERE names.user_id = words
+                OR (wanted <> '' AND (names.folded_id = wanted OR names.folded_name = wanted))
         )
         SELECT players.user_id
         FROM whole
         JOIN flink.player_totals AS players
             ON players.season_start = season AND players.user_id = whole.user_id
-        ORDER BY players.total_score DESC, players.reached_at, players.user_id
+        ORDER BY
+            players.user_id = words DESC,
+            players.total_score DESC,
+            players.reached_at,
+            players.user_id
         LIMIT ${found_players}
     );
     best TEXT[];
 BEGIN
-    IF wanted = '' THEN
-        RETURN;
-    END IF;
-    IF cardinality(ids) < ${found_players} THEN
+    IF wanted <> '' AND cardinality(ids) < ${found_players} THEN
         -- What is common is found among the best at once.
         best := ARRAY(
             SELECT user_id
@@ -428,7 +446,12 @@ BEGIN
         players.user_id IN (SELECT banned_id FROM flink.banned('player'))
     FROM flink.player_totals AS players
     WHERE players.season_start = season AND players.user_id = ANY (ids || best)
-    ORDER BY is_exact DESC, players.total_score DESC, players.reached_at, players.user_id
+    ORDER BY
+        players.user_id = words DESC,
+        is_exact DESC,
+        players.total_score DESC,
+        players.reached_at,
+        players.user_id
     LIMIT ${found_players};
 END
 $$$$;
