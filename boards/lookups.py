@@ -84,8 +84,21 @@ def find(text: str, settings: Settings) -> list[Row]:
     first, then other exact matches, then the greatest totals. Each row has user_id, user_name,
     team_id, team_name, total_score, is_exact and is_banned. Raises BoardsUnavailable.
     """
+    return _find("SELECT * FROM leaderboard.find_players(%s)", text, settings)
+
+
+@cached
+def find_teams(text: str, settings: Settings) -> list[Row]:
+    """Teams with this text in their id or name, found as players are.
+
+    Each row has team_id, team_name, team_total, is_exact and is_banned. Raises BoardsUnavailable.
+    """
+    return _find("SELECT * FROM leaderboard.find_teams(%s)", text, settings)
+
+
+def _find(query: str, text: str, settings: Settings) -> list[Row]:
     text = text.replace("\0", "")[:NAME_LENGTH]
-    return _ask(settings, "SELECT * FROM leaderboard.find_players(%s)", text) if text else []
+    return _ask(settings, query, text) if text else []
 
 
 @cached
@@ -102,7 +115,7 @@ def players(user_ids: Iterable[str], settings: Settings) -> dict[str, Player]:
 
     Raises BoardsUnavailable.
     """
-    wanted = {_sendable(each): each for each in user_ids if _is_id(each)}
+    wanted = {sendable(each): each for each in user_ids if _is_id(each)}
 
     def ask(cursor: Any) -> dict[str, Player]:
         cursor.execute(PLAYERS_QUERY, [list(wanted)])
@@ -164,9 +177,10 @@ def _ask(settings: Settings, query: str, *values: str) -> list[Row]:
 
 
 def _query(cursor: Any, query: str, *values: str) -> list[Row]:
-    cursor.execute(query, [_sendable(value) for value in values])
+    cursor.execute(query, [sendable(value) for value in values])
     return rows(cursor)
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
+    """A text as the boards hold it: a lone surrogate is "?"."""
     return text.encode(errors="replace").decode()

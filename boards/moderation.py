@@ -17,35 +17,61 @@ from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
+from boards import lookups
+from boards.ids import visible
 from boards.kafka import BANS, replace
 from clients import postgres
 from clients.errors import first_line
-from clients.passwords import passwords
 from settings import Settings, settings
 
 KINDS = ("player", "team")
+
+
+# How each kind is looked up and found, and the column of its id.
+LOOKUPS = {
+    "player": ("leaderboard.player", "leaderboard.find_players", "user_id"),
+    "team": ("leaderboard.team", "leaderboard.find_teams", "team_id"),
+}
+LIKE_IDS = 3  # that are named when nobody has the very id
 
 
 class ModerationError(Exception):
     """The decision cannot be made or told; the message says why and what to do."""
 
 
+class UnknownId(ModerationError):
+    """Nobody has the id that is to be banned; nothing was decided."""
+
+
 def decide(
-    settings: Settings, decision: str, kind: str, banned_id: str, reason: str, author: str
+    settings: Settings,
+    decision: str,
+    kind: str,
+    banned_id: str,
+    reason: str,
+    author: str,
+    *,
+    anyway: bool = False,
 ) -> list[str]:
     """Record a "ban" or "unban" of a "player" or "team" and show it on the boards of both sinks.
 
     Returns what may surprise whoever decides, each as a sentence: the decision holds all the same.
-    Raises ModerationError when there is nothing to unban, or when the decision is recorded but
-    Kafka did not take it.
+    Raises UnknownId when this season has nobody of the id, unless they are to be banned anyway;
+    ModerationError when there is nothing to unban, or when the decision is recorded but Kafka did
+    not take it.
     """
+    banned_id = lookups.sendable(banned_id)
+    if "\0" in banned_id:
+        raise ModerationError("no id contains U+0000")
     with postgres.connect(postgres.moderator_dsn(settings)) as db, db.cursor() as cursor:
         cursor.execute(
             "SELECT FROM moderation.bans WHERE (kind, banned_id) = (%s, %s)", [kind, banned_id]
         )
         was_banned = cursor.rowcount > 0
         if decision == "unban" and not was_banned:
-            raise ModerationError(f"{kind} {banned_id} is not banned; list shows who is")
+            raise ModerationError(f"{kind} {visible(banned_id)} is not banned; list shows who is")
+        if decision == "ban" and not was_banned and not anyway:
+            _check_known(cursor, kind, banned_id)
         cursor.execute(
             "INSERT INTO moderation.decisions (decision, kind, banned_id, reason, author) "
             "VALUES (%s, %s, %s, %s, %s)",
@@ -58,24 +84,26 @@ def decide(
             f"the {decision} holds in PostgreSQL, but Kafka did not take it ({error}): "
             "scripts/run_all.sh tells it again, and so does the next decision"
         ) from error
-    notes = []
     if decision == "ban" and was_banned:
-        notes.append(f"The {kind} was banned already; only the reason and the author are new.")
-    elif decision == "ban" and not _may_be_known(settings, kind, banned_id):
-        notes.append(f"PostgreSQL knows no {kind} of this id in this season: is it spelled right?")
-    return notes
+        return [f"The {kind} was banned already; only the reason and the author are new."]
+    return []
 
 
-def _may_be_known(settings: Settings, kind: str, banned_id: str) -> bool:
-    """Whether the newest season in PostgreSQL has this player or team, or that cannot be told."""
-    if "postgres_reader" not in passwords(settings.state):  # not given to whoever only moderates
-        return True
+def _check_known(cursor: Any, kind: str, banned_id: str) -> None:
+    """Raise UnknownId when the newest season in PostgreSQL has no player or team of this id."""
+    look_up, find, column = LOOKUPS[kind]
     try:
-        with postgres.connect(postgres.reader_dsn(settings)) as db, db.cursor() as cursor:
-            cursor.execute(f"SELECT FROM leaderboard.{kind}(%s)", [banned_id])
-            return cursor.rowcount > 0
+        cursor.execute(f"SELECT FROM {look_up}(%s)", [banned_id])
+        if cursor.rowcount:
+            return
+        cursor.execute(f"SELECT {column} FROM {find}(%s) LIMIT {LIKE_IDS}", [banned_id])
     except psycopg2.Error:
-        return True
+        return  # it cannot be told, for example without the game's tables
+    like = " or ".join(visible(found) for (found,) in cursor)
+    raise UnknownId(
+        f"PostgreSQL knows no {kind} with the id {visible(banned_id)} in this season"
+        + (f"; did you mean {like}?" if like else ": is it spelled right?")
+    )
 
 
 def publish(settings: Settings) -> None:
@@ -127,17 +155,25 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         decision.add_argument(
             "--by", metavar="AUTHOR", default=getpass.getuser(), help="default: %(default)s"
         )
+        if verb == "ban":
+            decision.add_argument(
+                "--anyway", action="store_true", help="also an id that nobody has in this season"
+            )
     listing = verbs.add_parser("list", help="who is banned, since when, why and by whom")
     listing.add_argument("--history", action="store_true", help="every decision that was made")
     options = parser.parse_args(arguments)
-    if options.verb != "list" and not all(map(str.strip, (options.id, options.reason, options.by))):
-        parser.error("the id, the reason and the author must not be blank")
+    if options.verb != "list" and not (
+        options.id and options.reason.strip() and options.by.strip()
+    ):
+        parser.error("the id must not be empty, and the reason and the author not blank")
     return options
 
 
 def _show(rows: list[tuple[Any, ...]], empty: str, *titles: str) -> None:
     table = Table(*titles, box=None)
+    place = titles.index("id")
     for moment, *texts in rows:
+        texts[place - 1] = visible(texts[place - 1])
         table.add_row(f"{moment:%Y-%m-%d %H:%M:%S %Z}", *texts)
     Console(markup=False).print(table if rows else empty)
 
@@ -148,8 +184,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.verb != "list":
             decision = (options.verb, options.kind, options.id, options.reason, options.by)
-            notes = decide(settings, *decision)
-            print(f"{options.kind} {options.id}: {options.verb}ned")
+            anyway = options.verb == "ban" and options.anyway
+            notes = decide(settings, *decision, anyway=anyway)
+            print(f"{options.kind} {visible(options.id)}: {options.verb}ned")
             for note in notes:
                 print(f"But: {note}", file=sys.stderr)
         elif options.history:
@@ -171,6 +208,9 @@ def main(arguments: list[str] | None = None) -> int:
             f"does not answer ({first_line(error)}).",
             file=sys.stderr,
         )
+        return 1
+    except UnknownId as error:
+        print(f"Not banned: {error} --anyway bans the id all the same.", file=sys.stderr)
         return 1
     except (ModerationError, psycopg2.Error) as error:
         print(f"Could not {options.verb}: {str(error).strip()}", file=sys.stderr)

@@ -14,6 +14,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from boards.ids import visible
+
 STYLE = Path(__file__).with_name("style.css")
 CUT_LENGTH, WHOLE_LENGTH = 48, 200  # of a name on a board, and at the head of its own page
 SPARK_HEIGHT, SPARK_POINTS = 20, 60  # of a small chart, in its own units
@@ -40,8 +42,21 @@ def text(value: object, length: int = CUT_LENGTH) -> str:
     Only letters, digits and blanks of ASCII stand for themselves: it is neither HTML nor Markdown.
     """
     whole = line(value)
-    if not whole:
-        return f'<span class="missing">{MISSING}</span>'
+    return _cut(whole, length) if whole else f'<span class="missing">{MISSING}</span>'
+
+
+def identity(value: str, length: int = WHOLE_LENGTH) -> str:
+    """An id as HTML, in which no blank or sign is unseen: no other id looks the same."""
+    return _cut(visible(value), length)
+
+
+def label(name: str | None, known_by: str) -> str:
+    """A name on one line; the id, as people can tell it from others, where there is no name."""
+    is_named = line(name) and name != known_by
+    return line(name) if is_named else visible(known_by)
+
+
+def _cut(whole: str, length: int) -> str:
     cut = whole if len(whole) <= length else whole[: length - 1] + "…"
     return f"<bdi>{''.join(map(_plain, cut))}</bdi>"
 
@@ -51,15 +66,25 @@ def _plain(character: str) -> str:
     return character if is_harmless else f"&#{ord(character)};"
 
 
-def link(page: str, found_by: str, name: str | None) -> str:
+def link(page: str, found_by: str, name: str | None, **chosen: str) -> str:
     """A name that leads to the page about its owner; the id where there is no name.
 
-    Without a page it is the name alone.
+    Without a page it is the name alone. A page that chooses otherwise is told what is `chosen`.
     """
-    label = text(line(name) or found_by)
+    shown = text(label(name, found_by))
     if not page:
-        return label
-    return f'<a href="{page}?{urlencode({page: found_by})}" target="_self">{label}</a>'
+        return shown
+    address = _address(page, chosen or {page: found_by})
+    return f'<a href="{address}" target="_self">{shown}</a>'
+
+
+def button(words: str, page: str, **chosen: str) -> str:
+    """A link that looks like a button."""
+    return f'<a class="button" href="{_address(page, chosen)}" target="_self">{words}</a>'
+
+
+def _address(page: str, chosen: Mapping[str, str]) -> str:
+    return f"{page}?{urlencode(chosen).replace('&', '&amp;')}"
 
 
 def title(name: str | None, known_by: str) -> str:
@@ -67,8 +92,8 @@ def title(name: str | None, known_by: str) -> str:
 
     Both are shown whole.
     """
-    ids = f"<small>{text(known_by, WHOLE_LENGTH)}</small>"
-    return f"<h2>{text(name or known_by, WHOLE_LENGTH)} {ids}</h2>"
+    shown = text(label(name, known_by), WHOLE_LENGTH)
+    return f"<h2>{shown} <small>{identity(known_by)}</small></h2>"
 
 
 def number(value: float | None, form: Callable[[float], str] = "{:,}".format) -> str:

@@ -1,5 +1,6 @@
 -- Flink writes its tables and nothing else; the dashboard reads the views and
--- nothing else; the moderator adds decisions and nothing else. Views run with
+-- nothing else; the moderator looks players and teams up, adds decisions, and
+-- nothing else. Views run with
 -- their owner's rights, so no role needs another's schema. Statements and
 -- forgotten transactions end by themselves, and no role takes all connections.
 DO $$$$
@@ -31,5 +32,5 @@ CREATE SCHEMA IF NOT EXISTS flink;
 CREATE SCHEMA IF NOT EXISTS leaderboard;
 CREATE SCHEMA IF NOT EXISTS moderation;
 GRANT USAGE ON SCHEMA flink TO ${flink_role};
-GRANT USAGE ON SCHEMA leaderboard TO ${reader_role};
+GRANT USAGE ON SCHEMA leaderboard TO ${reader_role}, ${moderator_role};
 GRANT USAGE ON SCHEMA moderation TO ${moderator_role};

@@ -15,7 +15,7 @@ import games
 from boards import last_events, lookups, moderation, sinks
 from boards.last_events import Recent
 from boards.lookups import Player, Team
-from boards.moderation import ModerationError
+from boards.moderation import ModerationError, UnknownId
 from boards.snapshot import Boards
 from clients.errors import BoardsUnavailable
 from compose.lag import Lag
@@ -141,6 +141,11 @@ def after(seconds, before, now):
 def words(test):
     """All text of the page."""
     return " ".join("".join(tree(each.value).itertext()) for each in test.markdown)
+
+
+def links(test):
+    """Where the links of the page lead."""
+    return [each.get("href") for html in test.markdown for each in tree(html.value).iter("a")]
 
 
 def tree(html):
@@ -533,9 +538,11 @@ def bans(monkeypatch):
     def listed(first):
         return lambda _: [(datetime.now(UTC), *each[first:]) for each in decisions]
 
-    def decide(_, *decision):
+    def decide(_, *decision, anyway):
+        if decision[2].startswith("nobody") and not anyway:
+            raise UnknownId("PostgreSQL knows no player of this id")
         decisions.append(decision)
-        return ["PostgreSQL knows no player of this id"]
+        return ["The player was banned already"]
 
     monkeypatch.setattr(moderation, "decide", decide)
     monkeypatch.setattr(moderation, "bans", listed(1))
@@ -543,14 +550,14 @@ def bans(monkeypatch):
     return decisions
 
 
-def test_a_ban_is_decided_and_listed(page, bans):
+def test_a_ban_is_decided_and_listed(page, bans, known):
     test = page(module="moderation", id="USR-1")
     test.text_input[1].set_value(MARKUP)
     assert test.button[0].label == "Ban player"
     decided(test)
     assert [each[:4] for each in bans] == [("ban", "player", "USR-1", MARKUP)]
     assert "USR-1 is banned" in words(test)
-    assert "knows no player of this id" in words(test)
+    assert "was banned already" in words(test)
     assert tables(test)["Banned now"][0][1:4] == ["player", "USR-1", MARKUP]
     assert tables(test)["Decisions"][0][1] == "ban"
 
@@ -561,7 +568,7 @@ def decided(test):
 
 
 @pytest.mark.parametrize(("banned_id", "reason"), [("", "x"), ("USR-1", " ")])
-def test_a_decision_needs_an_id_and_a_reason(page, bans, banned_id, reason):
+def test_a_decision_needs_an_id_and_a_reason(page, bans, known, banned_id, reason):
     test = page(module="moderation")
     test.text_input[0].set_value(banned_id)
     test.text_input[1].set_value(reason)
@@ -569,14 +576,86 @@ def test_a_decision_needs_an_id_and_a_reason(page, bans, banned_id, reason):
     assert not bans and "needs an id and a reason" in words(test)
 
 
-def test_a_decision_that_cannot_be_made_says_why(page, bans, monkeypatch):
-    def decide(*_):
+def test_a_decision_that_cannot_be_made_says_why(page, bans, known, monkeypatch):
+    def decide(*_, anyway):
         raise ModerationError("player USR-1 is not banned")
 
     monkeypatch.setattr(moderation, "decide", decide)
     test = page(module="moderation", id="USR-1")
     test.text_input[1].set_value("a twin")
     assert "USR-1 is not banned" in words(decided(test))
+
+
+def test_an_id_is_banned_as_it_is_and_shown_so_that_its_blanks_are_seen(page, bans, known):
+    test = page(module="moderation", id=" ts ")
+    test.text_input[1].set_value("a twin")
+    decided(test)
+    assert [each[2] for each in bans] == [" ts "]
+    assert "player ␠ts␠ is banned" in words(test)
+    assert tables(test)["Banned now"][0][2] == "␠ts␠"
+    assert tables(test)["Decisions"][0][3] == "␠ts␠"
+
+
+def test_an_id_that_nobody_has_is_banned_at_the_second_word_only(page, bans, known):
+    known["player"] = None
+    test = page(module="moderation", id="nobody")
+    test.text_input[1].set_value("a bot")
+    decided(test)
+    assert not bans and "Nothing was decided. PostgreSQL knows no player" in words(test)
+    test.text_input[0].set_value("nobody else")
+    assert "Ban all the same" not in [each.label for each in ran(test).button]
+    decided(test)
+    test.button(key="anyway").click()
+    ran(test)
+    assert [each[2] for each in bans] == ["nobody else"]
+    assert "Ban all the same" not in [each.label for each in ran(test).button]
+
+
+def test_who_is_to_be_banned_is_shown_before_the_decision(page, bans, known):
+    player = words(page(module="moderation", id="u5000"))
+    assert all(said in player for said in ("u5000", "Teal Swans", "1,234", "5,000 of 20,000"))
+    known["team"] = a_team(banned_at=AT)
+    team = words(page(module="moderation", kind="team", id="t1"))
+    assert all(said in team for said in ("Teal Swans", "100", "3 of 12", "02 Jan 2026"))
+
+
+def test_who_is_to_be_banned_is_found_by_a_part_of_the_name(page, bans, known):
+    known["player"] = known["team"] = None
+    known["find"] = [FOUND | {"user_id": "u2 "}]
+    test = page(module="moderation", id="ad")
+    assert tables(test)["Found"] == [["Ada", "u2␠", "Swans", "1,234"]]
+    assert "moderation?kind=player&id=u2+" in links(test)
+    known["find_teams"] = [
+        {"team_id": "t1", "team_name": "Swans", "team_total": 50, "is_banned": True}
+    ]
+    test = page(module="moderation", kind="team", id="swa")
+    assert tables(test)["Found"] == [["Swans", "t1 banned", "50"]]
+    assert "moderation?kind=team&id=t1" in links(test)
+
+
+@pytest.mark.parametrize("kind", ["player", "team"])
+def test_whom_nobody_can_look_up_is_banned_by_the_whole_id(page, bans, known, kind):
+    test = page(module="moderation", services=Health(Status("kafka")), kind=kind, id="u1")
+    assert "nobody can be searched. Give the whole id." in words(test)
+    known[kind] = BoardsUnavailable("PostgreSQL cannot be reached")
+    assert "PostgreSQL cannot be reached" in words(page(module="moderation", kind=kind, id="u1"))
+    test.text_input[1].set_value("a bot")
+    decided(test)
+    assert [each[1:3] for each in bans] == [(kind, "u1")]
+
+
+@pytest.mark.parametrize("kind", ["player", "team"])
+def test_who_may_moderate_finds_a_button_on_the_pages_of_players_and_teams(
+    page, known, kind, monkeypatch
+):
+    address = "moderation?decision={}&kind={}&id={}"
+    known["player"], known["team"] = a_player(user_id="u 1 "), a_team(team_id="u 1 ")
+    asked = {"module": f"score.{kind}", kind: "u 1 "}
+    assert address.format("ban", kind, "u+1+") in links(page(**asked))
+    known["player"], known["team"] = a_player(banned_at=AT), a_team(banned_at=AT)
+    assert f"Unban this {kind}" in words(page(**asked))
+    monkeypatch.setattr(login, "may_moderate", lambda *_: False)
+    assert f"Unban this {kind}" not in words(page(**asked))
 
 
 @pytest.mark.parametrize(
@@ -651,10 +730,20 @@ def a_team(**changed):
     )  # fmt: skip
 
 
+FOUND = {
+    "user_id": "u1",
+    "user_name": "Ada",
+    "team_id": "t1",
+    "team_name": "Swans",
+    "total_score": 1_234,
+    "is_banned": False,
+}
+
+
 @pytest.fixture
 def known(monkeypatch):
     """What looking up tells; an error is raised."""
-    answers = {"find": [], "player": a_player(), "team": a_team()}
+    answers = {"find": [], "find_teams": [], "player": a_player(), "team": a_team()}
     answers["recent"] = Recent(
         AT, [EVENT] * 2, AT - timedelta(minutes=3), 4_321, 12.5, 6.25, 4, 9, 2.0, True
     )
@@ -725,14 +814,8 @@ def test_a_banned_player_has_no_rank_but_a_reason(page, known):
 
 
 def test_players_are_found_by_a_part_of_the_name(page, known):
-    row = {
-        "user_id": "u1",
-        "user_name": MARKUP,
-        "team_id": "t1",
-        "team_name": "Swans",
-        "total_score": 1_234,
-    }
-    known["find"] = [row | {"is_banned": False}, row | {"user_id": "u2", "is_banned": True}]
+    row = FOUND | {"user_name": MARKUP}
+    known["find"] = [row, row | {"user_id": "u2", "is_banned": True}]
     rows = tables(page(module="score.player", search="script"))["Found"]
     assert [row[1:] for row in rows] == [["u1", "Swans", "1,234"], ["u2 banned", "Swans", "1,234"]]
 
@@ -810,8 +893,7 @@ def test_in_kafka_mode_a_team_is_shown_as_far_as_the_boards_go(page, known):
 def test_without_a_choice_there_are_names_to_start_from(page, known, kind, board):
     test = page(latest_of(range(30, 0, -1)), module=f"score.{kind}")
     assert len(tables(test)[board.title]) == 10
-    links = [each.get("href") for html in test.markdown for each in tree(html.value).iter("a")]
-    assert f"{kind}?{kind}={kind[0].replace('p', 'u')}0" in links
+    assert f"{kind}?{kind}={kind[0].replace('p', 'u')}0" in links(test)
     chosen = page(latest_of(range(30, 0, -1)), module=f"score.{kind}", **{kind: "x"})
     assert board.title not in tables(chosen)
 
@@ -824,6 +906,20 @@ def test_of_an_unknown_player_there_is_what_the_topic_holds_or_nothing_more(page
     test = page(module="score.player", player="u1")
     assert not tables(test) and "Form" not in words(test)
     assert "Nobody with the id u1" in words(test)
+
+
+def test_ids_that_differ_by_what_nobody_sees_look_different(page, known):
+    known["find"] = [FOUND | {"user_id": each, "user_name": each} for each in ("ts", "ts ")]
+    rows = tables(page(module="score.player", search="ts"))["Found"]
+    assert [row[:2] for row in rows] == [["ts", "ts"], ["ts␠", "ts␠"]]
+    known["player"], known["team"] = a_player(user_id="ts\u200b", user_name=""), None
+    assert words(page(module="score.player", player="ts\u200b")).count("ts<U+200B>") == 2
+    assert "No team with the id ␠t has scored" in words(page(module="score.team", team=" t"))
+    boards = latest_of([5])
+    for rows in boards.boards.rows.values():
+        for row in rows:
+            row |= {"user_id": "ts ", "user_name": "ts "}
+    assert tables(page(boards))["Top players"][0][2].startswith("ts␠ ")
 
 
 def test_a_team_that_is_not_there_is_said(page, known):

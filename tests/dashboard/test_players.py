@@ -14,6 +14,7 @@ from kafka import KafkaProducer
 from psycopg2.extras import execute_values
 
 from boards import background, cache, last_events, lookups, moderation, sinks
+from boards.moderation import ModerationError, UnknownId
 from boards.snapshot import Boards
 from clients import kafka as broker
 from clients import postgres
@@ -518,24 +519,93 @@ def test_the_broker_is_left_when_nobody_asks(stores, monkeypatch):
     eventually(check)
 
 
-def test_a_ban_that_may_be_a_mistake_is_made_all_the_same_with_a_word_of_doubt(stores, db):
+def decide(stores, kind, banned_id, decision="ban", **options):
+    return moderation.decide(stores.settings, decision, kind, banned_id, "a bot", "Ada", **options)
+
+
+def banned(stores):
+    return sorted(row[1:3] for row in moderation.bans(stores.settings))
+
+
+def test_a_ban_that_may_be_a_mistake_needs_a_second_word(stores, db):
     write(db, ("USR-1", 10))
     write_team(db, "T", 10)
-
-    def decide(kind, banned_id, decision="ban"):
-        return moderation.decide(stores.settings, decision, kind, banned_id, "a bot", "Ada")
-
-    assert decide("player", "USR-1") == decide("team", "T") == []
-    (again,) = decide("player", "USR-1")
+    assert decide(stores, "player", "USR-1") == decide(stores, "team", "T") == []
+    (again,) = decide(stores, "player", "USR-1")
     assert "was banned already" in again
     for kind in moderation.KINDS:
-        (unknown,) = decide(kind, "USR-9")
-        assert f"knows no {kind} of this id" in unknown
-    banned = [row[1:3] for row in moderation.bans(stores.settings)]
-    assert sorted(banned) == [
+        with pytest.raises(UnknownId, match=f"knows no {kind} with the id USR-9 in this season"):
+            decide(stores, kind, "USR-9")
+    assert banned(stores) == [("player", "USR-1"), ("team", "T")]
+    for kind in moderation.KINDS:
+        assert decide(stores, kind, "USR-9", anyway=True) == []
+    assert banned(stores) == [
         ("player", "USR-1"),
         ("player", "USR-9"),
         ("team", "T"),
         ("team", "USR-9"),
     ]
-    assert decide("player", "USR-1", "unban") == []
+    assert decide(stores, "player", "USR-1", "unban") == []
+
+
+def test_a_ban_hits_the_very_id(stores, db):
+    """A blank at the end, a capital letter or an accent is another player."""
+    alike = ["ts", "ts ", "TS", "Jos\u00e9", "Jose\u0301"]
+    write(db, *((user, 10) for user in alike))
+    for user in alike:
+        decide(stores, "player", user)
+        assert banned(stores) == [("player", user)]
+        assert [each for each in alike if lookups.player(each, stores.settings).banned_at] == [user]
+        decide(stores, "player", user, "unban")
+
+
+def test_who_bans_an_id_that_nobody_has_is_told_of_those_like_it(stores, db):
+    write(db, ("ts ", 10))
+    with pytest.raises(UnknownId, match=r"the id ts in this season; did you mean ts␠\?$"):
+        decide(stores, "player", "ts")
+    write_team(db, "Jos\u00e9", 10)
+    with pytest.raises(UnknownId, match="did you mean Jos\u00e9"):
+        decide(stores, "team", "jose")
+
+
+def test_an_id_as_a_message_gives_it_can_be_banned(stores, db):
+    write(db, ("a?", 10), ("\u00a0", 9))
+    decide(stores, "player", "a\ud800")  # contract 1.4: a lone surrogate is read as "?"
+    decide(stores, "player", "\u00a0")
+    assert banned(stores) == [("player", "a?"), ("player", "\u00a0")]
+    with pytest.raises(ModerationError, match=r"no id contains U\+0000"):
+        decide(stores, "player", "a\0", anyway=True)
+
+
+def test_the_command_warns_first_and_shows_ids_as_they_are(stores, db):
+    write(db, ("ts", 10))
+
+    def run(*words):
+        done = stores.run("boards.moderation", *words, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    why = ("--reason", "a bot", "--by", "Ada")
+    code, said = run("ban", "player", "ts ", *why)
+    assert (code, banned(stores)) == (1, [])
+    assert "with the id ts␠ in this season; did you mean ts? --anyway bans" in said
+    code, said = run("ban", "player", "ts ", *why, "--anyway")
+    assert (code, banned(stores)) == (0, [("player", "ts ")])
+    assert "player ts␠: banned" in said
+    assert "ts␠" in run("list")[1]
+    assert "ts␠" in run("list", "--history")[1]
+
+
+def test_teams_are_found_as_players_are(stores, db):
+    write_team(db, "swans", 10)
+    write_team(db, "TEAM-1", 30)
+    write_team(db, "Ｓｗａｎｓ", 20)
+    db.execute("UPDATE flink.team_mvps SET team_name = 'Teal Swáns' WHERE team_id = 'TEAM-1'")
+    ban(db, "team", "TEAM-1")
+    rows = lookups.find_teams("swans", stores.settings)
+    assert [(row["team_id"], row["team_total"], row["is_banned"]) for row in rows] == [
+        ("swans", 10, False),
+        ("Ｓｗａｎｓ", 20, False),
+        ("TEAM-1", 30, True),
+    ]
+    assert lookups.find_teams("nobody", stores.settings) == []
+    assert lookups.find_teams(" ", stores.settings) == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import streamlit as st
+
 from boards import sinks
 from boards.sinks import Sink
 from boards.snapshot import Row
-from dashboard import html
+from dashboard import html, login
 from dashboard.html import number, text
 from games.board import Board
 from settings import Settings
@@ -38,3 +42,48 @@ def ranked(title: str, board: Board, rows: list[Row], marked: int | None = None)
     heads = {"#": "rank", entity.title: "name", board.label: "n"}
     table = html.table(title, heads, listed, "narrow", empty=text(None), marked=marked)
     return f"<h2>{title}</h2>{table}"
+
+
+# Makes a link to choose somebody, of an id and a name.
+Choose = Callable[[str, str | None], str]
+BANNED = ' <span class="bad">banned</span>'
+
+
+def found_players(rows: list[Row], choose: Choose, words: str) -> str:
+    """The players that were found by these words."""
+    listed = [
+        [
+            choose(row["user_id"], row["user_name"]),
+            html.identity(row["user_id"]) + (BANNED if row["is_banned"] else ""),
+            html.link("team", row["team_id"], row["team_name"]),
+            number(row["total_score"]),
+        ]
+        for row in rows
+    ]
+    heads = {"Name": "name", "Id": "", "Team": "", "Points": "n"}
+    nobody = f"No player's id or name contains {text(words)}"
+    return html.table("Found", heads, listed, "long", empty=nobody)
+
+
+def found_teams(rows: list[Row], choose: Choose, words: str) -> str:
+    """The teams that were found by these words."""
+    listed = [
+        [
+            choose(row["team_id"], row["team_name"]),
+            html.identity(row["team_id"]) + (BANNED if row["is_banned"] else ""),
+            number(row["team_total"]),
+        ]
+        for row in rows
+    ]
+    heads = {"Name": "name", "Id": "", "Points": "n"}
+    nobody = f"No team's id or name contains {text(words)}"
+    return html.table("Found", heads, listed, "long", empty=nobody)
+
+
+def moderate(kind: str, found_by: str, *, is_banned: bool, settings: Settings) -> str:
+    """A button that leads to the decision about a player or team, for whoever may decide."""
+    if not login.may_moderate(settings, st.user):
+        return ""
+    decision = "unban" if is_banned else "ban"
+    words = f"{decision.capitalize()} this {kind}"
+    return html.button(words, "moderation", decision=decision, kind=kind, id=found_by)

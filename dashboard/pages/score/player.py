@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 
 import streamlit as st
 
@@ -14,12 +15,11 @@ from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
 from dashboard.html import duration, moment, number, text
-from dashboard.pages.score.lookup import BEST, ranked, tell_limits
+from dashboard.pages.score.lookup import BEST, found_players, moderate, ranked, tell_limits
 from games.score import (
     GAME,
     HOT_STREAKS,
     LONG_SECONDS,
-    NAME_LENGTH,
     SHORT_SECONDS,
     TOP_PLAYERS,
     percent,
@@ -69,19 +69,7 @@ def _found(words: str) -> str | None:
     if len(rows) == 1:
         found: str = rows[0]["user_id"]
         return found
-    banned = ' <span class="bad">banned</span>'
-    listed = [
-        [
-            html.link("player", row["user_id"], row["user_name"]),
-            text(row["user_id"]) + (banned if row["is_banned"] else ""),
-            html.link("team", row["team_id"], row["team_name"]),
-            number(row["total_score"]),
-        ]
-        for row in rows
-    ]
-    heads = {"Name": "name", "Id": "", "Team": "", "Points": "n"}
-    nobody = f"No player's id or name contains {text(words)}"
-    html.show(html.table("Found", heads, listed, "long", empty=nobody))
+    html.show(found_players(rows, partial(html.link, "player"), words))
     return None
 
 
@@ -95,7 +83,7 @@ def _player(user_id: str, sink: Sink) -> None:
         return
     if player is None:
         where = "has scored in this season" if can_look_up else "is on the board of the best"
-        html.notice(f"Nobody with the id {text(user_id, NAME_LENGTH)} {where}.", "wait")
+        html.notice(f"Nobody with the id {html.identity(user_id)} {where}.", "wait")
     else:
         _standing(player)
     recent, trouble = _recent(user_id)
@@ -151,6 +139,7 @@ def _standing(player: Player) -> None:
             }
         )
         + f'<p class="quiet">{late}</p>'
+        + moderate("player", player.user_id, is_banned=bool(player.banned_at), settings=settings)
     )
 
 

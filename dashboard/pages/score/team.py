@@ -8,14 +8,15 @@ from typing import Any
 import streamlit as st
 
 from boards import lookups
+from boards.ids import visible
 from boards.lookups import Team
 from boards.sinks import Sink
 from boards.snapshot import Boards
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
 from dashboard.html import duration, moment, number, text
-from dashboard.pages.score.lookup import BEST, ranked, tell_limits
-from games.score import GAME, ID_LENGTH, TEAM_MVPS, TOP_TEAMS, percent
+from dashboard.pages.score.lookup import BEST, moderate, ranked, tell_limits
+from games.score import GAME, TEAM_MVPS, TOP_TEAMS, percent
 from settings import settings
 
 REFRESH_SECONDS = 2
@@ -28,10 +29,10 @@ def page() -> None:
     boards = refresh.refreshed(GAME, sink, settings).boards
     chosen = st.query_params.get("team")
     rows = boards.rows[TOP_TEAMS.name] if boards else []
-    names = {row["team_id"]: html.line(row["team_name"]) or row["team_id"] for row in rows}
+    names = {row["team_id"]: html.label(row["team_name"], row["team_id"]) for row in rows}
 
     def name_of(team_id: str) -> str:
-        return names.get(team_id, team_id)
+        return names.get(team_id, visible(team_id))
 
     options = sorted({*names, *([chosen] if chosen else [])}, key=name_of)
     picked = st.selectbox(
@@ -59,7 +60,7 @@ def _team(team_id: str, sink: Sink) -> None:
         return
     if team is None:
         where = "has scored in this season" if can_look_up else "is on the board of the best"
-        html.notice(f"No team with the id {text(team_id, ID_LENGTH)} {where}.", "wait")
+        html.notice(f"No team with the id {html.identity(team_id)} {where}.", "wait")
         return
     if team.banned_at:
         html.notice(f"Banned since {moment(team.banned_at)} UTC: {text(team.ban_reason, 500)}")
@@ -113,6 +114,7 @@ def _standing(team: Team) -> None:
                 "Share of the MVP": number(mvp["share"] if mvp else None, percent),
             }
         )
+        + moderate("team", team.team_id, is_banned=bool(team.banned_at), settings=settings)
     )
 
 

@@ -456,6 +456,36 @@ BEGIN
 END
 $$$$;
 
+-- The teams of the newest season with these words anywhere in their id or name,
+-- as players are found. There are far fewer of them, so each is looked at.
+CREATE OR REPLACE FUNCTION leaderboard.find_teams(words TEXT)
+RETURNS TABLE (
+    team_id TEXT, team_name TEXT, team_total BIGINT, is_exact BOOLEAN, is_banned BOOLEAN
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$$$
+    SELECT
+        found.team_id,
+        found.team_name,
+        found.team_total,
+        found.team_id = words OR found.folded_id = wanted OR found.folded_name = wanted AS is_exact,
+        found.team_id IN (SELECT banned_id FROM flink.banned('team'))
+    FROM (
+        SELECT
+            teams.*,
+            leaderboard.folded(teams.team_id) AS folded_id,
+            leaderboard.folded(teams.team_name) AS folded_name,
+            btrim(leaderboard.folded(words)) AS wanted
+        FROM flink.team_mvps AS teams
+        WHERE teams.season_start = (SELECT MAX(mvps.season_start) FROM flink.team_mvps AS mvps)
+    ) AS found
+    WHERE found.team_id = words OR (
+        found.wanted <> ''
+        AND (strpos(found.folded_id, found.wanted) > 0 OR strpos(found.folded_name, found.wanted) > 0)
+    )
+    ORDER BY found.team_id = words DESC, is_exact DESC, found.team_total DESC, found.team_id
+    LIMIT ${found_players}
+$$$$;
+
 -- One team of the newest season, with rank and ban; no row when nobody has
 -- played for this id. A banned one has no rank. teams are all that are not
 -- banned, members all who scored for it.
@@ -521,9 +551,15 @@ $$$$;
 
 REVOKE ALL ON FUNCTION
     leaderboard.player(TEXT), leaderboard.player_neighbours(TEXT), leaderboard.find_players(TEXT),
-    leaderboard.team(TEXT), leaderboard.team_members(TEXT), flink.note_players()
+    leaderboard.team(TEXT), leaderboard.team_members(TEXT), leaderboard.find_teams(TEXT),
+    flink.note_players()
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     leaderboard.player(TEXT), leaderboard.player_neighbours(TEXT), leaderboard.find_players(TEXT),
-    leaderboard.team(TEXT), leaderboard.team_members(TEXT)
+    leaderboard.team(TEXT), leaderboard.team_members(TEXT), leaderboard.find_teams(TEXT)
     TO ${reader_role};
+-- Whoever bans sees first who that is.
+GRANT EXECUTE ON FUNCTION
+    leaderboard.player(TEXT), leaderboard.find_players(TEXT),
+    leaderboard.team(TEXT), leaderboard.find_teams(TEXT)
+    TO ${moderator_role};
