@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -329,6 +330,13 @@ def ranked_boards(db: sqlite3.Connection, game: Game, settings: Settings) -> Boa
     size = settings.board_size
     rows = {each.name: list(islice(ranked(db, each, settings), size)) for each in game.listed}
     return Boards(game, rows)
+
+
+@cache
+def columns(game: Game, table: Table, settings: Settings) -> tuple[str, ...]:
+    """The columns that readers of a table see, also while it has no rows."""
+    with closing(folded_tables(game.tables)) as db:
+        return tuple(column[0] for column in db.execute(sql.rank(table, settings)).description)
 
 
 class KafkaFold(Background):

@@ -36,8 +36,9 @@ from boards import lookups, sinks
 from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards
 from clients.errors import BoardsUnavailable, SetupError
-from dashboard import health, refresh
+from dashboard import download, health, refresh
 from dashboard.batches import Batches
+from dashboard.download import CSV, File
 from dashboard.headers import HEADERS
 from dashboard.refresh import Refreshed
 from games import score
@@ -52,9 +53,11 @@ PLACES, LAST_OFFSET = 10, 10_000
 SWITCH_SECONDS = 0.0005
 
 JSON = "application/json"
+FORMAT, FORMATS = "format", ("json", "csv")
 METHODS = ("GET", "HEAD", "OPTIONS")
 # Beside those that a page of another origin may always see and send.
-SHOWN_HEADERS, SENT_HEADERS = ("ETag", "Retry-After"), ("Authorization", "If-None-Match")
+SHOWN_HEADERS = ("ETag", "Retry-After", "Content-Disposition")
+SENT_HEADERS = ("Authorization", "If-None-Match")
 
 log = logging.getLogger(__name__)
 
@@ -145,12 +148,21 @@ def _questions(settings: Settings) -> list[Question]:
             "/api/boards/{board}",
             "rows of one board in rank order",
             one_board,
-            ("sink", "limit", "offset"),
+            ("sink", "limit", "offset", FORMAT),
+        ),
+        Question(
+            "/api/rejects",
+            "the last rejected messages",
+            last_rejects,
+            ("game", "sink", "limit", FORMAT),
         ),
     ]
     people = [
         Question(
-            "/api/players", "the best players whose id or name has a part", find_players, ("name",)
+            "/api/players",
+            "the best players whose id or name has a part",
+            find_players,
+            ("name", FORMAT),
         ),
         Question("/api/players/{id:text}", "one player", _one_player(settings)),
         Question("/api/teams/{id:text}", "one team", one_team),
@@ -249,13 +261,24 @@ def _check_token(request: Request, token: bytes | None) -> None:
 
 def _answer(found: Any) -> Response:
     """An answer, which may be sent more than once."""
-    content = _json(found)
+    return _answer_of(_json(found), JSON)
+
+
+def _answer_of(content: bytes, media_type: str) -> Response:
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    return Response(content, headers=HEADERS | _caching(etag), media_type=JSON)
+    return Response(content, headers=HEADERS | _caching(etag), media_type=media_type)
+
+
+def _file(file: File) -> Response:
+    """The same of a table that a browser saves."""
+    answer = _answer_of(file.content, CSV)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    return answer
 
 
 def _caching(etag: str) -> dict[str, str]:
-    return {"ETag": etag, "Cache-Control": f"private, max-age={MAX_AGE_SECONDS}"}
+    caching = f"private, max-age={MAX_AGE_SECONDS}"
+    return {"ETag": etag, "Cache-Control": caching, "Vary": "Accept"}
 
 
 def _error(why: str, status: int, headers: Mapping[str, str]) -> Response:
@@ -270,8 +293,7 @@ def _json(found: Any) -> bytes:
 
 def _text(value: Any) -> str:
     if isinstance(value, datetime):
-        moment = value.astimezone(UTC).isoformat(timespec="milliseconds")
-        return moment.replace("+00:00", "Z")
+        return download.moment(value)
     raise TypeError(f"{type(value).__name__} is nothing that JSON knows")
 
 
@@ -304,7 +326,7 @@ async def all_boards(request: Request, settings: Settings) -> Response:
     """Which boards a game has, how many rows each has and how new they are."""
     game, sink = _game(request, settings), await _sink(request, settings)
     latest, boards = await _read(game, sink, settings)
-    return _kept(latest, "boards", lambda: _listed(game, sink, boards))
+    return _kept(latest, "boards", lambda: _answer(_listed(game, sink, boards)))
 
 
 def _listed(game: Game, sink: Sink, boards: Boards) -> dict[str, Any]:
@@ -323,28 +345,29 @@ async def one_board(request: Request, settings: Settings) -> Response:
         names = (board.name for game in games.chosen(settings) for board in game.boards)
         raise Problem(404, f"No board is called {name!r}; there are {', '.join(names)}.")
     game, board = found
-    limit = _number(request, "limit", min(PLACES, settings.board_size), 1, settings.board_size)
+    size, is_csv = settings.board_size, _wants_csv(request)
+    limit = _number(request, "limit", size if is_csv else min(PLACES, size), 1, size)
     offset = _number(request, "offset", 0, 0, LAST_OFFSET)
     sink = await _sink(request, settings)
     latest, boards = await _read(game, sink, settings)
+    rows = boards.rows[name]
+    shown = rows[offset : offset + limit]
 
-    def page() -> dict[str, Any]:
-        rows = boards.rows[name]
-        placed = [
-            row | {"movement": latest.movement(board, row[board.found_by])}
-            for row in rows[offset : offset + limit]
-        ]
+    def page() -> Response:
+        if is_csv:
+            return _file(download.board_file(latest, board, shown, settings))
         following = offset + limit if offset + limit < len(rows) else None
         about = {"board": name, "total": len(rows), "limit": limit, "offset": offset}
-        return _about(sink, boards) | about | {"next_offset": following, "rows": placed}
+        placed = {"next_offset": following, "rows": download.placed(latest, board, shown)}
+        return _answer(_about(sink, boards) | about | placed)
 
-    return _kept(latest, (name, limit, offset), page)
+    return _kept(latest, (name, limit, offset, is_csv), page)
 
 
-def _kept(latest: Refreshed, question: Hashable, find: Callable[[], dict[str, Any]]) -> Response:
+def _kept(latest: Refreshed, question: Hashable, find: Callable[[], Response]) -> Response:
     """An answer, encoded once for as long as the boards are the same."""
     if question not in latest.encoded:
-        latest.encoded[question] = _answer(find())
+        latest.encoded[question] = find()
     return latest.encoded[question]
 
 
@@ -354,7 +377,32 @@ async def find_players(request: Request, settings: Settings) -> Response:
     if not name or len(name) > longest or "\0" in name:
         raise Problem(400, f"name must be 1 to {longest} characters of a player's id or name.")
     await _need_totals(settings)
-    return _answer({"players": await run_in_threadpool(lookups.find, name, settings)})
+    found = await run_in_threadpool(lookups.find, name, settings)
+    if _wants_csv(request):
+        return _file(download.players_file(found, settings))
+    return _answer({"players": found})
+
+
+async def last_rejects(request: Request, settings: Settings) -> Response:
+    """A game's last rejected messages, the newest first."""
+    game, sink, is_csv = (
+        _game(request, settings),
+        await _sink(request, settings),
+        _wants_csv(request),
+    )
+    most = health.REJECTS
+    limit = _number(request, "limit", most if is_csv else PLACES, 1, most)
+    if game.rejects is None:
+        raise Problem(404, f"The game {game.name} lists no rejected messages.")
+    watch = health.watch_rejects(game, sink.name, settings)
+    latest = await run_in_threadpool(watch.latest, wait_seconds=READ_SECONDS)
+    if latest is None or latest.trouble:
+        why = latest.trouble if latest else "they are being read"
+        raise Problem(503, f"The rejected messages are unknown: {why}.", **{"Retry-After": "5"})
+    rows = latest.rows[:limit]
+    if is_csv:
+        return _file(download.rejects_file(game, rows, settings))
+    return _answer({"game": game.name, "sink": sink.name, "rows": rows})
 
 
 def _one_player(settings: Settings) -> Ask:
@@ -494,6 +542,30 @@ def _only(request: Request, *known: str) -> None:
     if unknown:
         others = f"there are {', '.join(known)}" if known else "there are none"
         raise Problem(400, f"No parameter is called {unknown[0][:50]!r}; {others}.")
+
+
+def _wants_csv(request: Request) -> bool:
+    """Whether a table is asked for as CSV: by the parameter, or by the header Accept."""
+    name = request.query_params.get(FORMAT)
+    if name is None:
+        accepted = _accepted(request.headers.get("accept", ""))
+        return accepted.get(CSV, 0) > max(accepted.get(each, 0) for each in (JSON, "*/*"))
+    if name not in FORMATS:
+        raise Problem(400, f"{FORMAT} must be one of {', '.join(FORMATS)}.")
+    return name == "csv"
+
+
+def _accepted(header: str) -> dict[str, float]:
+    """The media types of a header Accept, and how welcome each is, 0 to 1."""
+    accepted = {}
+    for each in header.split(","):
+        media_type, *parameters = (part.strip().lower() for part in each.split(";"))
+        weights = (part.removeprefix("q=") for part in parameters if part.startswith("q="))
+        try:
+            accepted[media_type] = float(next(weights, "1"))
+        except ValueError:
+            accepted[media_type] = 0.0
+    return accepted
 
 
 def _number(request: Request, name: str, default: int, least: int, most: int) -> int:

@@ -29,8 +29,7 @@ ASK_SECONDS = 5
 RATE_SECONDS, LEAST_RATE_SECONDS = 60, 1  # rates are means over so long, and at least so long
 # Flink renews a job's counts every 10 s or so. If one is the same for so long, it stands still.
 RENEWED_SECONDS = 25
-REJECTS = 1_000  # so many of the last rejected messages are counted by reason
-LISTED_REJECTS = 50
+REJECTS = 1_000  # so many of the last rejected messages are known, and counted by reason
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +180,7 @@ def rejects(game: Game, sink: Sink) -> Rejects:
     except BoardsUnavailable as error:
         return Rejects([], Counter(), None, first_line(error))
     since = min((row["rejected_at"] for row in rows), default=None)
-    return Rejects(rows[:LISTED_REJECTS], Counter(row["reason"] for row in rows), since)
+    return Rejects(rows, Counter(row["reason"] for row in rows), since)
 
 
 @cache

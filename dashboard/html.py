@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from boards.ids import visible
+from dashboard.download import CSV, File
 
 STYLE = Path(__file__).with_name("style.css")
 CUT_LENGTH, WHOLE_LENGTH = 48, 200  # of a name on a board, and at the head of its own page
@@ -197,6 +198,12 @@ def facts(pairs: Mapping[str, str]) -> str:
 def hint(word: str, meaning: str) -> str:
     """A word that tells its meaning to whoever points at it."""
     return f'<span title="{meaning}">{word}</span>'
+
+
+def save(label: str, file: File) -> None:
+    """A button that saves a file, whose first mark tells spreadsheets that it is UTF-8."""
+    content = file.text.encode("utf-8-sig", errors="replace")
+    st.download_button(label, content, file.name, CSV, key=f"save {label}", on_click="ignore")
 
 
 def move_boards(sink_name: str) -> str:

@@ -13,6 +13,7 @@ from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards, Row
 from dashboard import health, html, refresh
 from dashboard.choices import choose_game, unknown
+from dashboard.download import board_file
 from dashboard.html import duration, line, text
 from dashboard.refresh import Refreshed
 from games import chosen
@@ -95,8 +96,23 @@ def _choices() -> Choices:
             )
             wall = f'<a href="{_wall_address(game)}" target="_self">Wall view</a>'
             html.show(f"<p>{wall}: fills a screen, no controls</p>")
+        with st.popover("Download", key="download", on_change="rerun") as offered:
+            if offered.open:
+                _offer_boards(game, sink)
         is_paused = st.toggle("Pause", key="paused", bind="query-params")
     return Choices(game, sink, top, group, seconds, is_paused)
+
+
+def _offer_boards(game: Game, sink_name: str | None) -> None:
+    """Each board as a file, made when somebody asks."""
+    sink = sinks.sink(sink_name, settings) if sink_name else health.sink_in_use(settings)
+    latest = refresh.refreshed(game, sink, settings)
+    if latest.boards is None:
+        html.show('<p class="quiet">There are no boards to save.</p>')
+        return
+    for board in game.boards:
+        rows = latest.boards.rows[board.name]
+        html.save(board.title, board_file(latest, board, rows, settings))
 
 
 def _wall_address(game: Game) -> str:

@@ -12,6 +12,7 @@ from boards.snapshot import STALE_SECONDS
 from compose.status import Job, Status, counted
 from dashboard import health, html
 from dashboard.choices import choose_game
+from dashboard.download import rejects_file
 from dashboard.health import Health, Rejects
 from dashboard.html import number, text
 from games.board import Game, Kept
@@ -20,7 +21,7 @@ from jobs.names import JobName
 from settings import settings
 
 REFRESH_SECONDS = 2
-PAYLOAD_LENGTH = 300
+PAYLOAD_LENGTH, LISTED_REJECTS = 300, 50
 NOT_SAVED = "in no checkpoint yet"
 
 
@@ -28,6 +29,18 @@ def page() -> None:
     html.show("<h1>Pipeline</h1>")
     game = choose_game(settings)
     st.fragment(_pipeline, run_every=REFRESH_SECONDS)(game)
+    if game.rejects:
+        _offer_rejects(game)
+
+
+def _offer_rejects(game: Game) -> None:
+    """The list as a file, made when somebody asks: each of the pages would cost the server time."""
+    with st.popover("Download", key="download", on_change="rerun") as offered:
+        if offered.open:
+            sink = health.sink_in_use(settings)
+            latest = health.watch_rejects(game, sink.name, settings).latest(wait_seconds=3)
+            rows = latest.rows if latest else []
+            html.save("The last rejected messages", rejects_file(game, rows, settings))
 
 
 def _pipeline(game: Game) -> None:
@@ -224,7 +237,7 @@ def _reject_messages(rejects: Rejects) -> None:
             f"{text(row['topic'])}-{row['partition']}:{row['offset']}",
             f"<code>{text(row['payload'], PAYLOAD_LENGTH)}</code>",
         ]
-        for row in rejects.rows
+        for row in rejects.rows[:LISTED_REJECTS]
     ]
     heads = {"At, UTC": "time", "Reason": "reason wrap", "Where": "where", "Message": "wrap"}
     title = "The last rejected messages"

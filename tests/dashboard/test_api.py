@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import http.client
+import io
 import json
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -146,10 +148,13 @@ def test_a_team_has_members_with_shares(address):
         (
             "/api/boards/top_teams?page=2",
             400,
-            "No parameter is called 'page'; there are sink, limit, offset",
+            "No parameter is called 'page'; there are sink, limit, offset, format",
         ),
         ("/api/boards?game=golf", 400, "game must be one of score"),
         ("/api/boards?sink=oracle", 400, "sink must be one of postgres, kafka"),
+        ("/api/boards/top_teams?format=xls", 400, "format must be one of json, csv"),
+        ("/api/players/a?format=csv", 400, "No parameter is called 'format'"),
+        ("/api/rejects?limit=1001", 400, "limit must be a whole number from 1 to 1000"),
         ("/api/players", 400, "name must be 1 to 200 characters"),
         ("/api/players?name=" + "x" * 201, 400, "name must be"),
         ("/api/players?name=a%00b", 400, "name must be"),
@@ -298,9 +303,9 @@ def test_the_api_lists_what_there_is(address):
     listed = {each["path"]: each for each in asked(f"{address}/api")["addresses"]}
     assert set(listed) == {
         *("/api/boards", "/api/boards/{board}", "/api/players", "/api/players/{id}"),
-        *("/api/teams/{id}", "/healthz", "/readyz"),
+        *("/api/teams/{id}", "/api/rejects", "/healthz", "/readyz"),
     }
-    assert listed["/api/boards/{board}"]["parameters"] == ["sink", "limit", "offset"]
+    assert listed["/api/boards/{board}"]["parameters"] == ["sink", "limit", "offset", "format"]
     assert listed["/api/players/{id}"]["answers"] == "one player"
 
 
@@ -343,6 +348,72 @@ def test_options_says_what_is_allowed(address):
     answer = requests.options(f"{address}/api/boards", timeout=20)
     assert (answer.status_code, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def saved(url: str, **headers: str) -> tuple[str, list[dict[str, str]]]:
+    """The name and the rows of an answer in CSV."""
+    answer = requests.get(url, headers=headers, timeout=20)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "Accept" in answer.headers["Vary"]
+    name = answer.headers["Content-Disposition"].partition('filename="')[2].removesuffix('"')
+    return name, list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+
+
+@pytest.mark.parametrize("board", GAME.boards, ids=lambda board: board.name)
+def test_every_board_is_saved_as_csv(address, board):
+    name, rows = saved(f"{address}/api/boards/{board.name}?format=csv")
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    assert name.startswith(f"{board.name}_day-{day}_{day}T")
+    assert name.endswith("Z.csv")
+    same = asked(f"{address}/api/boards/{board.name}?limit=100")["rows"]
+    assert [row["rank_number"] for row in rows] == [str(row["rank_number"]) for row in same]
+    assert [list(row) for row in rows] == [list(row) for row in same]
+
+
+def test_an_empty_board_is_saved_with_its_columns(address):
+    answer = requests.get(f"{address}/api/boards/hot_streaks?format=csv", timeout=20)
+    assert answer.text.startswith("rank_number,user_id,user_name,")
+    assert answer.text.count("\r\n") == 1
+
+
+def test_csv_is_what_the_header_asks_for_too(address):
+    url = f"{address}/api/boards/top_teams"
+    assert len(saved(url, Accept="text/csv")[1]) == 15
+    assert len(saved(f"{url}?limit=3&offset=2", Accept="text/csv, application/json;q=0.9")[1]) == 3
+    for accept in (
+        "*/*",
+        "application/json, text/csv;q=0.9",
+        "text/html,*/*;q=0.8",
+        "text/csv;q=x",
+    ):
+        assert asked(url, Accept=accept)["board"] == "top_teams"
+
+
+def test_found_players_are_saved_too(address):
+    name, rows = saved(f"{address}/api/players?name=u/&format=csv")
+    assert name.startswith("players_day-")
+    assert len(rows) == 15
+    assert {row["user_id"]: row["is_banned"] for row in rows}["u/3 ü"] == "true"
+
+
+@pytest.mark.parametrize("sink", ["postgres", "kafka"])
+def test_rejected_messages_are_listed_and_saved(stores, sink):
+    now = int(time.time() * 1000)
+    owner = postgres.connect(postgres.owner_dsn(stores.settings))
+    with closing(owner) as db, db.cursor() as cursor:
+        cursor.execute("TRUNCATE flink.rejected_events")
+        for offset, payload in enumerate(("{}", "=1+1")):
+            row = ["user-score", 0, offset, "user_id missing", payload, now + offset]
+            cursor.execute("INSERT INTO flink.rejected_events VALUES (%s, %s, %s, %s, %s, %s)", row)
+    expected = ["=1+1", "{}"] if sink == "postgres" else []
+    with served(stores) as address:
+        url = f"{address}/api/rejects?sink={sink}"
+        found = asked(url)
+        assert [row["payload"] for row in found["rows"]] == expected
+        name, rows = saved(f"{url}&format=csv")
+        assert name.startswith("rejected_events_2")
+        assert [row["payload"] for row in rows] == [each.replace("=", "'=") for each in expected]
 
 
 GAME_ORIGIN = "https://game.example"

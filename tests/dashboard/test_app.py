@@ -20,7 +20,7 @@ from boards.snapshot import Boards
 from clients.errors import BoardsUnavailable
 from compose.lag import Lag
 from compose.status import Job, Status
-from dashboard import health, login, navigation, refresh
+from dashboard import health, html, login, navigation, refresh
 from dashboard.health import Health, Rejects
 from dashboard.pages import live, pipeline
 from games.score import GAME, HOT_STREAKS, LATE_EVENTS, TOP_PLAYERS, TOP_TEAMS
@@ -108,6 +108,9 @@ def some_boards(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=(), team
             "hotness": total / 4,
             "contribution_ratio": total / 10,
             "player_total": total,
+            "team_total": 10,
+            "points_this_hour": total,
+            "points_hour_before": 0,
             "reached_at": at,
             "window_end": at,
             "season_start": at.replace(hour=0, minute=0),
@@ -164,6 +167,55 @@ def tables(test):
 
 
 BOARDS = [board.title for board in GAME.boards]
+
+
+# Files to save
+
+
+@pytest.fixture
+def saved(monkeypatch):
+    """The files that the page offers, by the label of their button."""
+    files = {}
+    monkeypatch.setattr(html, "save", files.__setitem__)
+    return files
+
+
+def opened(test):
+    """The page when somebody has opened Download."""
+    test.session_state["download"] = True
+    return ran(test)
+
+
+def test_every_board_is_offered_as_a_file_when_somebody_asks(page, saved):
+    test = page(latest_of([9, 7], name="=1+1"))
+    assert not saved
+    opened(test)
+    assert list(saved) == BOARDS
+    assert saved["Top players"].name.startswith("top_players_day-")
+    assert saved["Top players"].text.count("'=1+1") == 2
+
+
+def test_boards_that_cannot_be_read_are_no_file(page, saved):
+    test = opened(page(refresh.Refreshed(trouble="PostgreSQL cannot be reached")))
+    assert not saved and "There are no boards to save" in words(test)
+
+
+def test_all_rejected_messages_that_are_known_are_offered_as_a_file(page, saved):
+    row = {
+        "topic": "user-score", "partition": 0, "offset": 5, "reason": "user_id missing",
+        "payload": "@evil", "rejected_at": datetime.now(UTC),
+    }  # fmt: skip
+    rejected = Rejects([row] * 80, Counter({"user_id missing": 80}), row["rejected_at"])
+    test = opened(page(module="pipeline", rejected=rejected))
+    assert len(tables(test)["The last rejected messages"]) == 50
+    (file,) = saved.values()
+    assert file.name.startswith("rejected_events_2") and file.text.count("'@evil") == 80
+
+
+def test_players_who_are_found_are_offered_as_a_file(page, known, saved):
+    known["find"] = [FOUND, FOUND | {"user_id": "u2"}]
+    page(module="score.player", search="a")
+    assert saved["Download"].text.count("\r\n") == 3
 
 
 # Live
@@ -736,6 +788,7 @@ FOUND = {
     "team_id": "t1",
     "team_name": "Swans",
     "total_score": 1_234,
+    "is_exact": False,
     "is_banned": False,
 }
 

@@ -184,6 +184,20 @@ def test_another_site_cannot_drive_the_page(address, origin, answer):
         assert asked.status_code == answer
 
 
+def test_a_board_is_saved_as_a_file(browser, address):
+    opened = browser.new_page()
+    opened.goto(address)
+    await_boards(opened)
+    opened.get_by_role("button", name="Download").click()
+    with opened.expect_download() as saved:
+        opened.get_by_role("button", name=TOP_PLAYERS.title).click()
+    assert saved.value.suggested_filename.startswith("top_players_day-2")
+    text = saved.value.path().read_text(encoding="utf-8-sig")
+    assert text.startswith("rank_number,user_id,user_name,")
+    assert len(text.splitlines()) == 1 + len(NAMES)
+    opened.close()
+
+
 def test_a_refresh_leaves_the_keyboard_where_it_is(page):
     link = page.locator(f".{TOP_PLAYERS.name} table a").first
     link.focus()

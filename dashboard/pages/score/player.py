@@ -14,6 +14,7 @@ from boards.sinks import Sink
 from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
+from dashboard.download import players_file
 from dashboard.html import duration, moment, number, text
 from dashboard.pages.score.lookup import BEST, found_players, moderate, ranked, tell_limits
 from games.score import (
@@ -70,6 +71,8 @@ def _found(words: str) -> str | None:
         found: str = rows[0]["user_id"]
         return found
     html.show(found_players(rows, partial(html.link, "player"), words))
+    if rows:
+        html.save("Download", players_file(rows, settings))
     return None
 
 
