@@ -6,9 +6,11 @@ import json
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from threading import Lock
 from time import monotonic
 from typing import Any
+from zlib import crc32
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -30,7 +32,7 @@ from games.score import (
 from settings import Settings
 
 SHOWN_EVENTS = 20
-LOOKED_BACK_RECORDS = 5_000  # of a player's partition, at the first look
+LOOKED_BACK_RECORDS = 5_000  # of each partition of a player, at the first look
 FOLLOWED_PLAYERS = 50  # at one time
 
 
@@ -62,21 +64,36 @@ class Follower:
         self.user_id = user_id
         self.asked_at = monotonic()
         self.events: deque[Row] = deque(maxlen=10_000)
-        self.position: int | None = None
+        self.positions: dict[TopicPartition, int] = {}
         self.records = 0
-        self.looked_back_to: datetime | None = None
-        self.has_all = False  # from the partition's first record on
+        self.whole: set[int] = set()  # the partitions that were read from their first record on
         self._ids: set[str] = set()
+        self._begins: dict[int, datetime] = {}  # of the oldest record seen, by partition
 
-    def partition(self, count: int) -> int:
-        """Where Kafka's own clients put this key."""
-        hashed: int = murmur2(self.user_id.encode())
-        return (hashed & 0x7FFFFFFF) % count
+    def partitions(self, count: int) -> list[int]:
+        """Where this key may be: Kafka's own clients hash by Murmur2, librdkafka's by CRC-32.
+
+        Clients that build on librdkafka (confluent-kafka, those for Go, .NET, Rust, PHP, …) do so
+        by their default `consistent_random`, and by `consistent`.
+        """
+        key = self.user_id.encode(errors="replace")
+        return sorted({(murmur2(key) & 0x7FFFFFFF) % count, crc32(key) % count})
+
+    @property
+    def has_all(self) -> bool:
+        """Whether nothing of the partitions was left out."""
+        return bool(self.positions) and self.whole == {each.partition for each in self.positions}
+
+    @property
+    def looked_back_to(self) -> datetime | None:
+        """The time from which on every partition was looked at."""
+        limits = [begin for each, begin in self._begins.items() if each not in self.whole]
+        return max(limits) if limits else min(self._begins.values(), default=None)
 
     def take(self, record: Any) -> None:
         self.records += 1
-        self.looked_back_to = self.looked_back_to or _moment(record.timestamp)
-        if record.key != self.user_id.encode():
+        self._begins.setdefault(record.partition, _moment(record.timestamp))
+        if record.key != self.user_id.encode(errors="replace"):
             return
         event = event_of(record)
         if event and event["user_id"] == self.user_id and event["event_id"] not in self._ids:
@@ -140,32 +157,33 @@ class LastEvents:
         while len(self._followers) > FOLLOWED_PLAYERS:
             self._followers.popitem(last=False)
         if count:
-            partition = TopicPartition(self._settings.topic, follower.partition(count))
-            follower = self._caught_up(consumer, follower, partition)
+            topic = self._settings.topic
+            partitions = [TopicPartition(topic, each) for each in follower.partitions(count)]
+            follower = self._caught_up(consumer, follower, partitions)
         return follower.recent(datetime.now(UTC))
 
     def _caught_up(
-        self, consumer: KafkaConsumer, follower: Follower, partition: TopicPartition
+        self, consumer: KafkaConsumer, follower: Follower, partitions: list[TopicPartition]
     ) -> Follower:
-        begin, end = (
-            ask([partition])[partition]
-            for ask in (consumer.beginning_offsets, consumer.end_offsets)
-        )
-        start = max(begin, end - LOOKED_BACK_RECORDS)
-        if follower.position is None or not start <= follower.position <= end:
+        begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        starts = {each: max(begins[each], ends[each] - LOOKED_BACK_RECORDS) for each in partitions}
+        if not all(
+            starts[each] <= follower.positions.get(each, -1) <= ends[each] for each in partitions
+        ):
             follower = self._followers[follower.user_id] = Follower(follower.user_id)
-            follower.position, follower.has_all = start, start == begin
-        consumer.assign([partition])
-        consumer.seek(partition, follower.position)
+            follower.positions = starts
+            follower.whole = {each.partition for each in partitions if starts[each] == begins[each]}
+        consumer.assign(partitions)
+        for partition, position in follower.positions.items():
+            consumer.seek(partition, position)
         waited_until = monotonic() + kafka.ANSWER_SECONDS
-        while follower.position < end:
+        while late := [each for each in partitions if follower.positions[each] < ends[each]]:
             if monotonic() > waited_until:
-                raise ValueError(f"partition {partition.partition} answers too slowly")
-            for record in consumer.poll(timeout_ms=500, max_records=LOOKED_BACK_RECORDS).get(
-                partition, ()
-            ):
+                raise ValueError(f"partition {late[0].partition} answers too slowly")
+            polled = consumer.poll(timeout_ms=500, max_records=LOOKED_BACK_RECORDS)
+            for record in chain.from_iterable(polled.values()):
                 follower.take(record)
-            follower.position = consumer.position(partition)
+            follower.positions = {each: consumer.position(each) for each in partitions}
         return follower
 
     def _opened(self) -> KafkaConsumer:

@@ -419,7 +419,9 @@ def test_a_database_that_is_away_is_said_in_a_sentence(stores):
 # The end of the topic
 
 
-def send(stores, user_id, *scores, key=None, seconds_ago=1.0, codec=None, **changed):
+def send(
+    stores, user_id, *scores, key=None, seconds_ago=1.0, codec=None, partition=None, **changed
+):
     producer = KafkaProducer(bootstrap_servers=stores.settings.brokers, compression_type=codec)
     for number, score in enumerate(scores):
         event = {
@@ -431,8 +433,48 @@ def send(stores, user_id, *scores, key=None, seconds_ago=1.0, codec=None, **chan
             "event_time_millis": int((time.time() - seconds_ago) * 1000),
         }
         value = json.dumps(event | changed).encode()
-        producer.send(stores.settings.topic, key=(key or user_id).encode(), value=value)
+        producer.send(
+            stores.settings.topic, key=(key or user_id).encode(), value=value, partition=partition
+        )
     producer.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "hashed"),
+    [
+        # From librdkafka's own test of its partitioners (rd_unittest_partitioners).
+        ("23456", 0xB1B451D7),
+        ("this is another string with more length to it perhaps", 0xB0150DF7),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 2, 4, 7, 100])
+def test_a_player_is_looked_for_where_librdkafka_puts_the_key(key, hashed, count):
+    assert hashed % count in last_events.Follower(key).partitions(count)
+
+
+def test_last_events_are_found_whichever_client_sent_them(stores):
+    """ "crc-a" is in partition 3 of 4 by librdkafka's default, and in 2 by that of Kafka's own."""
+    assert last_events.Follower("crc-a").partitions(4) == [2, 3]
+    send(stores, "crc-a", 10, 20, partition=3)
+    send(stores, "crc-a", 60)
+    recent = last_events.recent("crc-a", stores.settings)
+    assert sorted(event["score"] for event in recent.events) == [10, 20, 60]
+    assert (recent.short_term_events, recent.short_term_average) == (3, 30)
+    send(stores, "crc-a", 30, partition=3)
+    send(stores, "crc-a", 40, 40, event_id="sent again by the other client")
+    send(stores, "crc-a", 40, event_id="sent again by the other client", partition=3)
+    assert last_events.recent("crc-a", stores.settings).long_term_events == 5
+
+
+def test_averages_need_a_minute_of_both_partitions(stores, monkeypatch):
+    """A partition that is read from its first record on limits nothing."""
+    send(stores, "crc-b", 1, 2, partition=1)
+    send(stores, "crc-b", 3, 4, partition=0)
+    assert last_events.recent("crc-b", stores.settings).long_term_average == 2.5
+    monkeypatch.setattr(last_events, "LOOKED_BACK_RECORDS", 1)
+    short = last_events.LastEvents(stores.settings).recent("crc-b")
+    assert sorted(event["score"] for event in short.events) == [2, 4]
+    assert short.long_term_average is None
 
 
 def test_last_events_and_form_come_from_the_end_of_the_topic(stores):
