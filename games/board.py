@@ -104,6 +104,7 @@ class Board(Table):
     late_events the table that counts, by season, the events that came too late for it
     may_be_empty it is no trouble when it has no rows: for example in the first hour after the
                 start, for a board that compares an hour with the one before
+    why_empty   what its panel says when it has no rows
     """
 
     value: str
@@ -117,6 +118,7 @@ class Board(Table):
     keeps_best: bool = False
     late_events: str | None = None
     may_be_empty: bool = False
+    why_empty: str = "Nothing here yet"
 
     def __post_init__(self) -> None:
         super().__post_init__()

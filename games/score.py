@@ -92,6 +92,7 @@ MOST_IMPROVED = Board(
     grows=("points_this_hour", "points_hour_before"),
     kept=Kept("hour_start", 2 * HOUR_MILLIS),
     may_be_empty=True,  # until somebody has played in two hours
+    why_empty="Nobody has points in both this hour and the hour before it (UTC) yet",
     value="improvement",
     label="Gain",
     title="Most improved",

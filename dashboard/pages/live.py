@@ -286,7 +286,7 @@ def _draw(board: Board, latest: Refreshed, choices: Choices) -> str:
         heads,
         [_row(board, row, latest, longest) for row in rows],
         kind="ranks" if choices.top == places(settings)[0] else "ranks long",
-        empty="Not on this board" if choices.group else "Nothing here yet",
+        empty="Not on this board" if choices.group else board.why_empty,
     )
     notes = f"{board.question}{_notes(board, latest.boards)}"
     heading = f"<h2>{board.title} <small>{notes}</small></h2>"

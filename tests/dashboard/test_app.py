@@ -262,7 +262,9 @@ def test_who_stays_where_they_are_has_no_arrow(page):
 def test_without_rows_the_page_says_so_and_what_to_do(page):
     test = page(latest_of([]))
     assert "EMPTY" in words(test) and "No scores yet" in words(test)
-    assert [rows for rows in tables(test).values()] == [[["Nothing here yet"]]] * len(BOARDS)
+    assert list(tables(test).values()) == [[[board.why_empty]] for board in GAME.boards]
+    assert tables(test)["Top teams"] == [["Nothing here yet"]]
+    assert "both this hour and the hour before it" in tables(test)["Most improved"][0][0]
 
 
 def test_without_rows_where_no_job_writes_the_page_says_that(page):
