@@ -1,8 +1,13 @@
-"""What a page's address chooses: which game, and what it asks for in vain."""
+"""What a page's address chooses, and what it asks for in vain.
+
+The address is the one place where choices stand: a new one is a step in the browser's history, and
+each step back shows what was chosen before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -10,6 +15,35 @@ from dashboard import html
 from games import chosen
 from games.board import Game
 from settings import Settings
+
+
+def in_address(
+    name: str, options: Sequence[object] | None = None, default: object = None
+) -> dict[str, Any]:
+    """Arguments for a control whose choice stands in the address, under its name.
+
+    Without options it may be any text. What the address does not say, or what is no option, is the
+    default. (Streamlit's own `bind` changes the address without a step in the history.)
+    """
+    asked = st.query_params.get(name)
+    if options is None:
+        chosen = default if asked is None else asked
+    else:
+        chosen = next((each for each in options if _text(each) == asked), default)
+    st.session_state[name] = chosen
+    return {"key": name, "on_change": _put_into_address, "args": (name, default)}
+
+
+def _put_into_address(name: str, default: object) -> None:
+    chosen = st.session_state[name]
+    if chosen in (None, "", default):
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = _text(chosen)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def game_of_address(settings: Settings) -> Game:
@@ -24,15 +58,13 @@ def choose_game(settings: Settings) -> Game:
     games = {game.name: game for game in chosen(settings)}
     if len(games) == 1:
         return next(iter(games.values()))
-    name = st.selectbox("Game", games, key="game", bind="query-params", width=170)
+    names = list(games)
+    name = st.selectbox("Game", names, width=170, **in_address("game", names, names[0]))
     return games[name]
 
 
 def unknown(offered: Mapping[str, Sequence[object]]) -> list[str]:
-    """What the address asks for that is not offered, each as HTML.
-
-    Ask before the controls are shown: they take what they do not know out of the address.
-    """
+    """What the address asks for that is not offered, each as HTML."""
     asked = {name: st.query_params.get(name) for name in offered}
     return [
         f"The address asks for {name}={html.text(value)}, which there is not. "

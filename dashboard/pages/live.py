@@ -12,7 +12,7 @@ from boards import sinks
 from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards, Row
 from dashboard import health, html, refresh
-from dashboard.choices import choose_game, unknown
+from dashboard.choices import choose_game, in_address, unknown
 from dashboard.download import board_file
 from dashboard.html import duration, line, text
 from dashboard.refresh import Refreshed
@@ -74,7 +74,7 @@ def _choices() -> Choices:
         game = choose_game(settings)
         sizes = places(settings)
         top = st.segmented_control(
-            "Places", sizes, default=sizes[0], required=True, key="top", bind="query-params"
+            "Places", sizes, required=True, **in_address("top", sizes, sizes[0])
         )
         group = _choose_group(game)
         with st.popover("More"):
@@ -83,23 +83,20 @@ def _choices() -> Choices:
                 sinks.NAMES,
                 index=None,
                 placeholder="where the jobs write",
-                key="sink",
-                bind="query-params",
+                **in_address("sink", sinks.NAMES),
             )
             seconds = st.segmented_control(
                 "Seconds between refreshes",
                 INTERVALS,
-                default=INTERVALS[0],
                 required=True,
-                key="every",
-                bind="query-params",
+                **in_address("every", INTERVALS, INTERVALS[0]),
             )
             wall = f'<a href="{_wall_address(game)}" target="_self">Wall view</a>'
             html.show(f"<p>{wall}: fills a screen, no controls</p>")
         with st.popover("Download", key="download", on_change="rerun") as offered:
             if offered.open:
                 _offer_boards(game, sink)
-        is_paused = st.toggle("Pause", key="paused", bind="query-params")
+        is_paused = st.toggle("Pause", **in_address("paused", (True, False), default=False))
     return Choices(game, sink, top, group, seconds, is_paused)
 
 
@@ -130,9 +127,8 @@ def _choose_group(game: Game) -> str | None:
         index=None,
         placeholder="all",
         accept_new_options=True,
-        key=groups.title.lower(),
-        bind="query-params",
         width=170,
+        **in_address(groups.title.lower()),
     )
     return chosen_name
 

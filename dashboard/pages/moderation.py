@@ -12,6 +12,7 @@ from boards import lookups, moderation
 from boards.moderation import ModerationError, UnknownId
 from clients.errors import BoardsUnavailable
 from dashboard import health, html
+from dashboard.choices import in_address
 from dashboard.html import moment, text
 from dashboard.pages.score.lookup import found_players, found_teams
 from games.score import ID_LENGTH, NAME_LENGTH
@@ -50,21 +51,17 @@ def _form() -> None:
         "Decision",
         DECISIONS,
         format_func=DECISIONS.__getitem__,
-        default="ban",
         required=True,
-        key="decision",
-        bind="query-params",
+        **in_address("decision", list(DECISIONS), "ban"),
     )
     kind = st.segmented_control(
         "Whom",
         moderation.KINDS,
-        default=moderation.KINDS[0],
         required=True,
-        key="kind",
-        bind="query-params",
+        **in_address("kind", moderation.KINDS, moderation.KINDS[0]),
     )
     words = st.text_input(
-        "Id", placeholder=HINT, max_chars=NAME_LENGTH, key="id", bind="query-params"
+        "Id", placeholder=HINT, max_chars=NAME_LENGTH, **in_address("id", default="")
     )
     if words:
         _show_chosen(kind, words)

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from games.score import GAME, TOP_PLAYERS
 from tests.conftest import page_server
@@ -182,6 +182,67 @@ def test_another_site_cannot_drive_the_page(address, origin, answer):
         f"{address}/_stcore/stream", headers=headers, stream=True, timeout=10
     ) as asked:
         assert asked.status_code == answer
+
+
+def places(page: Page, number: int) -> Locator:
+    return page.get_by_role("radiogroup", name="Places").get_by_role(
+        "radio", name=str(number), exact=True
+    )
+
+
+def test_each_choice_is_a_step_in_the_browsers_history_and_no_refresh_is(browser, address):
+    opened = browser.new_page()
+    opened.goto(address)
+    await_boards(opened)
+    begin = opened.evaluate("history.length")
+    for number in (25, 50):
+        places(opened, number).click()
+        opened.wait_for_url(f"{address}/?top={number}")
+    opened.get_by_text("Pause", exact=True).click()
+    opened.wait_for_url(f"{address}/?top=50&paused=true")
+    opened.get_by_text("PAUSED", exact=True).wait_for()
+    opened.go_back()
+    for _ in range(3):
+        await_refresh(opened)
+    assert opened.evaluate("history.length") == begin + 3
+    for search, number in (("?top=50", 50), ("?top=25", 25), ("", 10)):
+        opened.wait_for_url(f"{address}/{search}")
+        opened.get_by_text("LIVE", exact=True).wait_for()
+        expect(places(opened, number)).to_be_checked()
+        if search:
+            opened.go_back()
+    opened.go_forward()
+    opened.wait_for_url(f"{address}/?top=25")
+    expect(places(opened, 25)).to_be_checked()
+    opened.close()
+
+
+def test_each_team_is_a_step_in_the_history_and_so_is_each_page(browser, address):
+    opened = browser.new_page()
+    opened.goto(f"{address}/team")
+    box = opened.get_by_role("combobox", name="Choose a team")
+    for place in (0, 1):
+        box.click(timeout=60_000)
+        opened.get_by_role("option").nth(place).click()
+        opened.wait_for_url(f"{address}/team?team=t{place}")
+    opened.get_by_role("link", name="Player", exact=True).click()
+    opened.wait_for_url(f"{address}/player")
+    search = opened.get_by_role("textbox", name="Search")
+    search.fill("ada", timeout=60_000)
+    search.press("Enter")
+    opened.wait_for_url(f"{address}/player?search=ada")
+    opened.go_back()
+    opened.wait_for_url(f"{address}/player")
+    expect(search).to_have_value("")
+    opened.go_back()
+    opened.wait_for_url(f"{address}/team?team=t1")
+    opened.go_back()
+    opened.wait_for_url(f"{address}/team?team=t0")
+    opened.get_by_role("heading", name="Team", exact=True).wait_for()
+    opened.go_back()
+    opened.wait_for_url(f"{address}/team")
+    opened.get_by_role("heading", name="Top teams").wait_for(timeout=60_000)
+    opened.close()
 
 
 def test_a_board_is_saved_as_a_file(browser, address):

@@ -14,6 +14,7 @@ from boards.sinks import Sink
 from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
+from dashboard.choices import in_address
 from dashboard.download import players_file
 from dashboard.html import duration, moment, number, text
 from dashboard.pages.score.lookup import BEST, found_players, moderate, ranked, tell_limits
@@ -39,10 +40,9 @@ def page() -> None:
     words = st.text_input(
         "Search",
         placeholder="id or name, or a part of it",
-        key="search",
-        bind="query-params",
         disabled=not sink.can_look_up,
         width=420,
+        **in_address("search", default=""),
     )
     chosen = st.query_params.get("player")
     if words and sink.can_look_up:

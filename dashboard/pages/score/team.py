@@ -14,6 +14,7 @@ from boards.sinks import Sink
 from boards.snapshot import Boards
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
+from dashboard.choices import in_address
 from dashboard.html import duration, moment, number, text
 from dashboard.pages.score.lookup import BEST, moderate, ranked, tell_limits
 from games.score import GAME, TEAM_MVPS, TOP_TEAMS, percent
@@ -38,13 +39,13 @@ def page() -> None:
     picked = st.selectbox(
         "Choose a team",
         options,
-        index=options.index(chosen) if chosen else None,
+        index=None,
         format_func=name_of,
         width=420,
         placeholder=f"of the best {settings.board_size}",
+        **in_address("team", options),
     )
     if picked:
-        st.query_params["team"] = picked
         st.fragment(_team, run_every=REFRESH_SECONDS)(picked, sink)
     else:
         html.show(ranked(TOP_TEAMS.title, TOP_TEAMS, rows[:BEST]))
