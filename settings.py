@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 PROJECT = Path(__file__).resolve().parent
 PREFIX = "LEADERBOARD_"
+PATH = re.compile(r"([\w~-][\w.~-]*(/[\w~-][\w.~-]*)*/?)?", re.ASCII)
 
 # Variables that change what the programs do which we start, as patterns.
 FOREIGN = (
@@ -214,6 +215,11 @@ class Settings:
     page_without_login: str = _setting(
         "no", "yes = whoever reaches the page from another machine may read it", ("no", "yes")
     )
+    page_url: str = _setting(
+        "",
+        "https://… of the page as browsers see it, where a proxy serves it or people log in; "
+        "it may have a path, such as https://example.org/boards",
+    )
     oidc_metadata_url: str = _setting(
         "", "https://…/.well-known/openid-configuration of who logs people in", form=URL
     )
@@ -221,7 +227,6 @@ class Settings:
     oidc_client_secret_file: str = _setting(
         "", "file that holds the page's secret there and nothing else"
     )
-    oidc_page_url: str = _setting("", "https://… of the page as browsers see it", form=URL)
     oidc_allowed: str = _setting(
         "", "who may read the page: ada@example.org,@example.com; empty = all who log in"
     )
@@ -287,12 +292,15 @@ class Settings:
         return str(address) if address.version == 4 else f"[{address}]"
 
     @property
+    def page_prefix(self) -> str:
+        """The path below which a proxy serves the page, such as /boards; empty for none."""
+        return urlsplit(self.page_url).path.rstrip("/")
+
+    @property
     def is_page_for_this_machine(self) -> bool:
-        """Whether the dashboard listens on a loopback address only."""
-        try:
-            return ip_address(self.page_address).is_loopback
-        except ValueError:
-            return self.page_address == "localhost"
+        """Whether the dashboard listens on a loopback address only, and no proxy shows it."""
+        shown_at = urlsplit(self.page_url).hostname
+        return _is_loopback(self.page_address) and (not shown_at or _is_loopback(shown_at))
 
     @property
     def origins(self) -> list[str]:
@@ -302,13 +310,16 @@ class Settings:
     def check_login(self) -> None:
         """Raise SettingError when others could open the page without a login, unasked."""
         if self.oidc_metadata_url:
-            needed = ("oidc_client_id", "oidc_client_secret_file", "oidc_page_url")
+            needed = ("oidc_client_id", "oidc_client_secret_file", "page_url")
             missing = [f"{PREFIX}{name.upper()}" for name in needed if not getattr(self, name)]
             if missing:
                 raise SettingError(f"the login to the page needs {', '.join(missing)} too")
         elif not self.is_page_for_this_machine and self.page_without_login == "no":
+            where = self.page_address
+            if _is_loopback(where):
+                where = self.page_url
             raise SettingError(
-                f"The page would be open to everybody who reaches {self.page_address}. Set up a "
+                f"The page would be open to everybody who reaches {where}. Set up a "
                 "login (LEADERBOARD_OIDC_METADATA_URL, see docs/security.md), or say that this "
                 "is what you want: LEADERBOARD_PAGE_WITHOUT_LOGIN=yes."
             )
@@ -354,6 +365,11 @@ def read(environment: Mapping[str, str]) -> Settings:
         raise SettingError(
             "a login to Kafka needs LEADERBOARD_KAFKA_USERNAME and LEADERBOARD_KAFKA_PASSWORD_FILE."
         )
+    if settings.page_url and not _is_page_url(settings.page_url):
+        raise SettingError(
+            f"LEADERBOARD_PAGE_URL is {settings.page_url!r}; it must be like https://example.org "
+            "or https://example.org/boards, with letters, digits, '.', '_', '~', '-' in the path."
+        )
     for origin in settings.origins:
         if origin != "*" and not _is_origin(origin):
             raise SettingError(
@@ -365,6 +381,18 @@ def read(environment: Mapping[str, str]) -> Settings:
 
 def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_page_url(text: str) -> bool:
+    origin, *path = re.split(r"(?<=[^:/])/", text, maxsplit=1)
+    return _is_origin(origin) and all(PATH.fullmatch(each) for each in path)
 
 
 def _is_origin(text: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from clients.errors import SetupError
 from dashboard import api, login, navigation
 from dashboard.headers import SERVER_SCRIPT, SecurityHeaders
+from dashboard.prefix import Kept
 from settings import PROJECT, SettingError, Settings, refuse, settings
 
 if TYPE_CHECKING:
@@ -27,8 +29,18 @@ def _below_root(request: Request) -> HTMLResponse:
 
 
 def paths(settings: Settings) -> list[str]:
-    """The paths of all pages below the root."""
-    return [f"/{page.path}" for page in navigation.pages(settings) if page.path]
+    """The paths of all pages below the root.
+
+    Raises SettingError when a proxy serves the page below a path that could mean one of them.
+    """
+    listed = [f"/{page.path}" for page in navigation.pages(settings) if page.path]
+    prefix = settings.page_prefix
+    if prefix in listed or api.is_asked(prefix):
+        raise SettingError(
+            f"LEADERBOARD_PAGE_URL is {settings.page_url!r}; its path must not be that of a page "
+            f"or of the API: {', '.join(listed)}, /api."
+        )
+    return listed
 
 
 def main() -> None:
@@ -40,15 +52,17 @@ def main() -> None:
     try:
         settings.check_login()
         secrets = login.secrets(settings)
-        below_root = [Route(path, _below_root) for path in paths(settings)]
-        beside_pages = Middleware(api.BesidePages, api=api.application(settings))
+        prefix = settings.page_prefix
+        below_root = [Route(prefix + path, _below_root) for path in paths(settings)]
+        beside_pages = Middleware(api.BesidePages, api=api.application(settings), prefix=prefix)
     except SettingError as error:
         refuse(error)
     except SetupError as error:
         sys.exit(f"dashboard: {error}")
-    options = {
+    options: dict[str, Any] = {
         "server.address": settings.page_address,
         "server.port": settings.dashboard_port,
+        "server.baseUrlPath": prefix,
         "server.headless": True,
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
@@ -56,7 +70,10 @@ def main() -> None:
         # of a refresh's time.
         "runner.postScriptGC": False,
     }
-    middleware = [Middleware(SecurityHeaders), beside_pages]
+    if settings.page_url:
+        # A proxy may ask with another host, and still the page's own connection is no other site's.
+        options["browser.serverAddress"] = urlsplit(settings.page_url).hostname
+    middleware = [Middleware(SecurityHeaders), beside_pages, Middleware(Kept, prefix=prefix)]
     script = PROJECT / "dashboard" / "pages" / "app.py"
     app = st.App(script, secrets=secrets, routes=below_root, middleware=middleware)
     app.run(config=options)

@@ -40,6 +40,7 @@ from dashboard import download, health, refresh
 from dashboard.batches import Batches
 from dashboard.download import CSV, File
 from dashboard.headers import HEADERS
+from dashboard.prefix import Stripped, without
 from dashboard.refresh import Refreshed
 from games import score
 from games.board import Game
@@ -112,13 +113,16 @@ def application(settings: Settings) -> Starlette:
     """
     token = _token(settings)
     questions = _questions(settings)
-    listing = Question("/api", "this list", _listing(questions), asks_who=False)
-    elsewhere = Question("/{rest:text}", "", _nothing(questions), asks_who=False)
+    prefix = settings.page_prefix
+    addresses = {prefix + each.address: each for each in questions}
+    listing = Question("/api", "this list", _listing(addresses), asks_who=False)
+    elsewhere = Question("/{rest:text}", "", _nothing(addresses, prefix), asks_who=False)
     routes = [
         Route(each.path, Endpoint(each, settings, token))
         for each in (listing, *questions, elsewhere)
     ]
-    return Starlette(routes=routes, middleware=_for_other_origins(settings))
+    below = Middleware(Stripped, prefix=prefix)
+    return Starlette(routes=routes, middleware=[below, *_for_other_origins(settings)])
 
 
 def is_asked(path: str) -> bool:
@@ -132,11 +136,11 @@ class BesidePages:
     It stands before that application, which refuses some paths with a text of its own.
     """
 
-    def __init__(self, app: ASGIApp, api: ASGIApp) -> None:
-        self._app, self._api = app, api
+    def __init__(self, app: ASGIApp, api: ASGIApp, prefix: str) -> None:
+        self._app, self._api, self._prefix = app, api, prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_ours = scope["type"] == "http" and is_asked(scope["path"])
+        is_ours = scope["type"] == "http" and is_asked(without(self._prefix, scope["path"]))
         await (self._api if is_ours else self._app)(scope, receive, send)
 
 
@@ -297,21 +301,20 @@ def _text(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is nothing that JSON knows")
 
 
-def _listing(questions: list[Question]) -> Ask:
-    addresses = [
-        {"path": each.address, "answers": each.answers, "parameters": each.parameters}
-        for each in questions
+def _listing(addresses: Mapping[str, Question]) -> Ask:
+    listed = [
+        {"path": address, "answers": each.answers, "parameters": each.parameters}
+        for address, each in addresses.items()
     ]
 
     async def listing(request: Request, settings: Settings) -> Response:
-        return _answer({"addresses": addresses})
+        return _answer({"addresses": listed})
 
     return listing
 
 
-def _nothing(questions: list[Question]) -> Ask:
-    listed = ", ".join(each.address for each in questions)
-    why = f"No such address; there are {listed}. /api says what each answers."
+def _nothing(addresses: Mapping[str, Question], prefix: str) -> Ask:
+    why = f"No such address; there are {', '.join(addresses)}. {prefix}/api says what each answers."
 
     async def nothing(request: Request, settings: Settings) -> Response:
         raise Problem(404, why)

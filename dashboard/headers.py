@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Below the root a browser would first ask beneath the page's own path, in vain, where the server
-# is: this tells it.
-SERVER_SCRIPT = "window.__streamlit = {BACKEND_BASE_URL: location.origin}"
+# is: this tells it. No page is deeper than one step below the path of all.
+SERVER_SCRIPT = "window.__streamlit = {BACKEND_BASE_URL: new URL('.', location.href).href}"
 SERVER_HASH = base64.b64encode(hashlib.sha256(SERVER_SCRIPT.encode()).digest()).decode()
 
 # The one inline script in Streamlit's index.html.

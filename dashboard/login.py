@@ -29,7 +29,7 @@ def secrets(settings: Settings) -> dict[str, Any]:
             "server_metadata_url": settings.oidc_metadata_url,
             "client_id": settings.oidc_client_id,
             "client_secret": client_secret,
-            "redirect_uri": f"{settings.oidc_page_url.rstrip('/')}/{CALLBACK}",
+            "redirect_uri": f"{settings.page_url.rstrip('/')}/{CALLBACK}",
             "cookie_secret": passwords(settings.state)["page_cookie"],
         }
     }

@@ -145,14 +145,21 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def page_server(
-    module: str, *arguments: str, environment: dict[str, str], project: Path = PROJECT
+    module: str,
+    *arguments: str,
+    environment: dict[str, str],
+    project: Path = PROJECT,
+    page_url: str = "",
 ) -> Iterator[str]:
-    """The address of a Python module that serves the page, or the API."""
+    """The address of a Python module that serves the page, or the API.
+
+    Browsers see it there, unless a proxy has a `page_url`.
+    """
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     own = {
         f"{PREFIX}{'API' if module.endswith('.api') else 'DASHBOARD'}_PORT": str(port),
-        f"{PREFIX}OIDC_PAGE_URL": address,
+        f"{PREFIX}PAGE_URL": page_url or address,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments], env=environment | own, cwd=project

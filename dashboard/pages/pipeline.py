@@ -171,6 +171,8 @@ def _age(seconds: float | None) -> str:
 
 
 def _flink_link() -> str:
+    if not settings.is_page_for_this_machine:  # others cannot reach Flink
+        return ""
     return f'<a href="http://{settings.flink_rest}" target="_blank">Flink&#39;s own page</a>'
 
 

@@ -45,7 +45,7 @@ FIXED = {
     "flink_blob_port", "flink_taskmanager_port", "flink_data_port", "kafka_security_protocol",
     "kafka_ca_file", "kafka_sasl_mechanism", "kafka_username", "kafka_password_file",
     "dashboard_address", "page_without_login", "oidc_metadata_url", "oidc_client_id",
-    "oidc_client_secret_file", "oidc_page_url", "oidc_allowed", "oidc_moderators",
+    "oidc_client_secret_file", "oidc_allowed", "oidc_moderators",
     "api_token_file", "moderation_page",
 }  # fmt: skip
 
