@@ -1,12 +1,17 @@
-"""Ids as people see them: two that differ never look the same for a blank or an unseen sign."""
+"""Ids and names as people see them, and as they search for them.
+
+Two ids that differ never look the same for a blank or an unseen sign.
+"""
 
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 BLANK = "␠"
 # Blanks that nobody sees: at an end, or beside others, which a browser shows as one.
 UNSEEN_BLANKS = re.compile(r"^ +| +$| {2,}")
+MARKS = re.compile("[\u0300-\u036f]")  # above and below letters
 
 
 def visible(id_: str) -> str:
@@ -18,3 +23,8 @@ def visible(id_: str) -> str:
         each if each.isprintable() and each != BLANK else f"<U+{ord(each):04X}>" for each in id_
     )
     return UNSEEN_BLANKS.sub(lambda blanks: BLANK * len(blanks[0]), "".join(signs))
+
+
+def folded(name: str) -> str:
+    """A name as a search compares it, just as leaderboard.folded in PostgreSQL makes it."""
+    return normalize("NFKC", MARKS.sub("", normalize("NFKD", name)).casefold())

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from boards import sinks
+from boards.ids import folded
 from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards, Row
 from dashboard import health, html, refresh
@@ -292,7 +293,8 @@ def _draw(board: Board, latest: Refreshed, choices: Choices) -> str:
 def _chosen_rows(board: Board, boards: Boards, choices: Choices) -> list[Row]:
     rows, groups = boards.rows[board.name], _groups(choices.game)
     if groups and choices.group:
-        rows = [row for row in rows if line(row.get(groups.name_column)) == choices.group]
+        wanted, column = folded(choices.group), groups.name_column
+        rows = [row for row in rows if folded(line(row.get(column))) == wanted]
     return rows[: choices.top]
 
 

@@ -12,7 +12,9 @@ from tests.chaos import system
 from tests.chaos.system import System, away, kill, kill_everything, kill_injector
 from tests.conftest import Stack, eventually
 
-RATE_PER_SECOND = 500  # a quarter of what scripts/soak plays: boards must come back on slow machines
+RATE_PER_SECOND = (
+    500  # a quarter of what scripts/soak plays: boards must come back on slow machines
+)
 OUTAGE_SECONDS = 30
 
 FAULTS = {

@@ -418,6 +418,7 @@ def test_the_boards_of_one_team_keep_their_ranks(page):
     found = tables(page(team="Team 1"))
     assert [row[0] for row in found["Top players"]] == ["2", "4"]
     assert "No team on the boards" not in words(page(team="Team 1"))
+    assert tables(page(team="ＴÉAM 1")) == found  # as a search does, whatever case and accents
     test = page(team="No such <team>")
     assert words(test).count("No team on the boards is called No such <team>.") == 1
     assert tables(test)["Top teams"] == [["Not on this board"]]

@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaProducer
 from psycopg2.extras import execute_values
 
-from boards import background, cache, last_events, lookups, moderation, sinks
+from boards import background, cache, ids, last_events, lookups, moderation, sinks
 from boards.moderation import ModerationError, UnknownId
 from boards.snapshot import Boards
 from clients import kafka as broker
@@ -300,6 +300,18 @@ def test_search_folds_and_identity_does_not(stores, db):
     write(db, ("\u00a0", 9))
     assert found(stores, "\u00a0") == ["\u00a0"]
     assert found(stores, "  ") == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Jos\u00e9", "Jose\u0301", "Ｆｕｌｌ", "ﬁne", "Straße", "ΟΔΥΣΣΕΥΣ", "İstanbul", "ｶﾞﾝﾀﾞﾑ"),
+        *("한국", "Ёлка", "\u212bngström", "हिन्दी", "王小明 🦊", "<b>O'Neil</b>", "\u00a0x\u2003"),
+    ],
+)
+def test_python_folds_a_name_as_postgresql_does(stores, db, name):
+    db.execute("SELECT leaderboard.folded(%s)", [name])
+    assert db.fetchone() == (ids.folded(name),)
 
 
 def test_who_changes_name_is_found_by_the_new_one(stores, db):
