@@ -24,7 +24,7 @@ from jobs import savepoints
 from jobs.names import JobName
 from settings import Settings
 from tests import bounded
-from tests.conftest import Stack
+from tests.conftest import Stack, eventually
 
 JOB = JobName("score", "top_teams", "postgres")
 
@@ -55,8 +55,19 @@ def send(producer: KafkaProducer, settings: Settings, user_id: str, score: int, 
     producer.send(settings.topic, key=key, value=value)
 
 
-def scores(reader: LastEvents, user_id: str) -> list[int]:
-    return [each["score"] for each in reader.recent(user_id).events]
+def await_ends(settings: Settings, *expected: int) -> None:
+    """Wait for the markers: a broker writes them after it has said that a transaction ended."""
+
+    def check() -> None:
+        with offsets.admin(settings) as client:
+            ends = offsets.ends(client, offsets.partitions(client, settings.topic))
+        assert [ends[number] for number in range(len(expected))] == list(expected)
+
+    eventually(check)
+
+
+def expect_scores(reader: LastEvents, user_id: str, expected: list[int]) -> None:
+    assert [each["score"] for each in reader.recent(user_id).events] == expected
 
 
 def test_last_events_are_committed_ones(own):
@@ -64,6 +75,7 @@ def test_last_events_are_committed_ones(own):
     with transactions(own) as producer, transactions(own, "slow") as slow:
         producer.begin_transaction()
         send(producer, own, "ada", 9_000, event_id="x")
+        producer.flush()  # or it would never be sent
         producer.abort_transaction()
         producer.begin_transaction()
         send(producer, own, "ada", 5, event_id="x")
@@ -71,9 +83,9 @@ def test_last_events_are_committed_ones(own):
         slow.begin_transaction()
         send(slow, own, "ada", 777)
         slow.flush()
-        assert scores(reader, "ada") == [5]
+        eventually(lambda: expect_scores(reader, "ada", [5]))
         slow.commit_transaction()
-    assert scores(reader, "ada") == [777, 5]
+    eventually(lambda: expect_scores(reader, "ada", [777, 5]))
 
 
 def commit(settings: Settings, reached: dict[int, int]) -> None:
@@ -96,17 +108,21 @@ def test_markers_and_aborted_records_are_no_lag(own):
         for partition in range(bounded.PARTITIONS):
             producer.send(own.topic, b"{}", partition=partition)
         producer.commit_transaction()
+        await_ends(own, 2, 2, 2, 2)
         commit(own, dict.fromkeys(range(bounded.PARTITIONS), 1))
         assert lag_of_job(own) == Lag(0, 0)
         producer.begin_transaction()
         producer.send(own.topic, b"{}", partition=1)
+        producer.flush()  # or it would never be sent
         producer.abort_transaction()
+        await_ends(own, 2, 4, 2, 2)
         assert lag_of_job(own) == Lag(0, 0)
         producer.begin_transaction()
         producer.send(own.topic, b"{}", partition=2)
         producer.flush()
         assert lag_of_job(own) == Lag(0, 0)  # nobody can read it yet
         producer.commit_transaction()
+        await_ends(own, 2, 4, 4, 2)
         assert lag_of_job(own) == Lag(2, 2)  # with its marker, which nobody knows from a record
         commit(own, {2: 3})
         assert lag_of_job(own) == Lag(0, 0)
@@ -116,7 +132,9 @@ def test_who_may_write_nothing_finds_no_lag_either(own):
     with transactions(own) as producer:
         producer.begin_transaction()
         producer.send(own.topic, b"{}", partition=0)
+        producer.flush()  # or it would never be sent
         producer.abort_transaction()
+    await_ends(own, 2)
     (own.state / "data").rmdir()
     assert [lag_of_job(own) for _ in range(2)] == [Lag(0, 0)] * 2
 
@@ -125,7 +143,9 @@ def test_a_partition_of_aborted_records_is_no_lag_for_a_job_that_committed_nothi
     with transactions(own) as producer:
         producer.begin_transaction()
         producer.send(own.topic, b"{}", partition=0)
+        producer.flush()  # or it would never be sent
         producer.abort_transaction()
+    await_ends(own, 2)
     assert lag_of_job(own) == Lag(0, 0)
 
 
@@ -135,6 +155,7 @@ def test_a_marker_that_retention_deletes_is_no_missing_record(own):
             producer.begin_transaction()
             producer.send(own.topic, b"{}", partition=0)
             producer.commit_transaction()
+        await_ends(own, 4)
         commit(own, {0: 3})
         assert lag_of_job(own) == Lag(0, 0)
         with closing(kafka.client(KafkaAdminClient, own)) as admin:
@@ -145,6 +166,7 @@ def test_a_marker_that_retention_deletes_is_no_missing_record(own):
             producer.begin_transaction()
             producer.send(own.topic, b"{}", partition=0)
             producer.commit_transaction()
+            await_ends(own, 6)
             admin.delete_records({partition: 6})
     assert lag_of_job(own) == Lag(0, 0)
     (gap,) = lag.gaps(own)
@@ -156,6 +178,7 @@ def test_a_topic_that_lost_its_records_and_keeps_a_marker_is_complete_since_that
         producer.begin_transaction()
         producer.send(own.topic, b"{}", partition=0)
         producer.commit_transaction()
+    await_ends(own, 2)
     before = int(time.time() * 1000)
     with closing(kafka.client(KafkaAdminClient, own)) as admin:
         admin.delete_records({TopicPartition(own.topic, 0): 1})
