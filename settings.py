@@ -160,6 +160,9 @@ class Settings:
         least=0,
         most=MOST_MB,
     )
+    flink_taskmanager_java_options: str = _setting(
+        "", "options for the TaskManager's Java beside our own, such as -XX:MaxTenuringThreshold=2"
+    )
     one_job: str = _setting(
         "no",
         "yes = all boards in one job that reads the topic once; no = a job for each board",

@@ -211,7 +211,8 @@ def test_flink_is_set_as_without_containers(tmp_path):
     ours["taskmanager.numberOfTaskSlots"] = slots
     native = native_flink()
     for short, name in (("JM", "jobmanager"), ("TM", "taskmanager")):
-        assert environment[f"FLINK_ENV_JAVA_OPTS_{short}"] == native.pop(f"env.java.opts.{name}")
+        options = Template(environment[f"FLINK_ENV_JAVA_OPTS_{short}"]).substitute(ENV)
+        assert options.strip() == native.pop(f"env.java.opts.{name}")
     native |= {"rest.address": "jobmanager", "rest.bind-address": "0.0.0.0"}
     native |= {"high-availability.zookeeper.quorum": "zookeeper:2181"}
     for key in GIVEN_BY_THE_IMAGE:
