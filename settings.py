@@ -222,7 +222,6 @@ class Settings:
         "",
         "https://… of the page as browsers see it, where a proxy serves it or people log in; "
         "it may have a path, such as https://example.org/boards",
-        form=URL,
     )
     oidc_metadata_url: str = _setting(
         "", "https://…/.well-known/openid-configuration of who logs people in", form=URL
