@@ -104,7 +104,7 @@ def test_totals_take_in_batches_by_the_clock_and_nothing_else_does(environment):
     ticked = [
         node for node in nodes if node.get("functionCall", {}).get("systemName") == "running_totals"
     ]
-    from_events = 3  # late events, and the two hours of most improved
+    from_events = 1  # late events
     assert len(assigners) == len(ticked) + from_events
 
 

@@ -5,32 +5,58 @@
 -- leave out players without points in one of the two hours: a filter here would
 -- make Flink delete a row before each change of it.
 --
--- Each point is used twice: for its own hour, and for the next as a point of the
--- hour before.
+-- Each hour's points are used twice: for the hour itself, and for the next as the
+-- points of the hour before.
 -- Both sides of the join have the join's columns as their key, so Flink keeps
 -- one row of each, and updates the board's row rather than delete it first.
-WITH this_hour AS (
+WITH hours AS (
     SELECT
-        event_millis - MOD(event_millis, ${hour_millis}) AS hour_start,
+        hour_start,
+        user_id,
+        user_name,
+        team_name,
+        total AS points,
+        latest_millis AS reached_at
+    FROM running_totals(
+        input => (
+            SELECT
+                user_id,
+                user_name,
+                team_name,
+                score,
+                event_millis,
+                event_millis - MOD(event_millis, ${hour_millis}) AS hour_start,
+                arrival
+            FROM accepted_events
+        ) PARTITION BY user_id,
+        summed => DESCRIPTOR(score),
+        time_millis => DESCRIPTOR(event_millis),
+        during => DESCRIPTOR(hour_start),
+        latest => DESCRIPTOR(user_name, team_name),
+        arrival => DESCRIPTOR(arrival),
+        kept_minutes => ${kept_minutes},
+        uid => 'player-hour-totals'
+    )
+),
+this_hour AS (
+    SELECT
+        hour_start,
         user_id,
         LAST_VALUE(user_name) AS user_name,
         LAST_VALUE(team_name) AS team_name,
-        SUM(score) AS points,
-        MAX(event_millis) AS reached_at
-    FROM accepted_events
-    GROUP BY event_millis - MOD(event_millis, ${hour_millis}), user_id
+        MAX(points) AS points,
+        MAX(reached_at) AS reached_at
+    FROM hours
+    GROUP BY hour_start, user_id
 ),
 hour_before AS (
     SELECT
-        event_millis - MOD(event_millis, ${hour_millis}) + ${hour_millis}
-            AS hour_start,
+        hour_start + ${hour_millis} AS hour_start,
         user_id,
         LAST_VALUE(user_name) AS user_name,
-        SUM(score) AS points
-    FROM accepted_events
-    GROUP BY
-        event_millis - MOD(event_millis, ${hour_millis}) + ${hour_millis},
-        user_id
+        MAX(points) AS points
+    FROM hours
+    GROUP BY hour_start + ${hour_millis}, user_id
 )
 SELECT
     this_hour.hour_start,
