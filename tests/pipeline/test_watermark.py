@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from settings import Settings
 from tests import bounded
 from tests.bounded import Message
 from tests.conftest import Stack, eventually
@@ -39,6 +42,23 @@ def messages() -> list[Message]:
     return sent
 
 
+@contextmanager
+def running(stack: Stack, messages: list[Message]) -> Iterator[Settings]:
+    """The settings of a job that reads these messages, the last three once it is at work.
+
+    The partitions without any fall silent before theirs then: a topic that is silent as a whole
+    ends no window.
+    """
+
+    def expect_points() -> None:
+        assert bounded.rows(settings)["top_players"]
+
+    with bounded.running(stack, messages[:-3], silent_partition_seconds=20) as settings:
+        eventually(expect_points)
+        bounded.send(settings, messages[-3:])
+        yield settings
+
+
 def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack):
     allowed = CLOCK_ERROR_SECONDS + WATERMARK_SECONDS + SLIDE_SECONDS
 
@@ -53,7 +73,7 @@ def test_the_newest_window_is_a_clock_error_behind_the_newest_event(stack: Stack
             60,
         )
 
-    with bounded.running(stack, messages(), silent_partition_seconds=10) as settings:
+    with running(stack, messages()) as settings:
         eventually(check)
 
 
@@ -75,7 +95,7 @@ def test_a_clock_far_ahead_makes_nobody_late(stack: Stack):
         window = [row for row in rows["hot_streaks"] if row["window_end"] == START + 20 * SECOND]
         assert [(row["user_id"], row["long_term_events"]) for row in window] == [("ada", 50)]
 
-    with bounded.running(stack, sent, silent_partition_seconds=10) as settings:
+    with running(stack, sent) as settings:
         eventually(check)
 
 
@@ -101,7 +121,7 @@ def test_events_behind_the_watermark_are_counted_and_still_score(stack: Stack):
         }
         assert {row["user_id"] for row in rows["hot_streaks"]} <= {"", "ada"}
 
-    with bounded.running(stack, prompt, silent_partition_seconds=10) as settings:
+    with running(stack, prompt) as settings:
         eventually(check_windows)
         bounded.send(settings, late)
         eventually(check_count)
