@@ -130,8 +130,10 @@ def test_a_copy_of_a_running_system_is_not_taken_for_it(named, is_ours, free, tm
         (tmp_path / folder / "conf").mkdir(parents=True)
         (tmp_path / folder / "conf" / "supervisord.conf").touch()
     (tmp_path / "link").symlink_to("state")
-    command = [sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path / named)]
-    with subprocess.Popen(command) as process:
+    program = "import time; print(flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", program, str(tmp_path / named)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline()  # its command line is there now
         (free.state / "supervisord.pid").write_text(str(process.pid))
         try:
             assert services.is_up(free) == is_ours
