@@ -18,6 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from boards.last_events import event_of
 from clients import kafka
+from clients.files import write_whole
 from settings import Settings
 
 MINUTE_MILLIS = 60_000
@@ -125,9 +126,7 @@ def note(settings: Settings, found: list[SharedId]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = path.read_text().splitlines() if path.exists() else []
     lines += [json.dumps(asdict(each)) for each in found]
-    own = path.with_suffix(".new")  # whoever reads meanwhile sees a whole file
-    own.write_text("\n".join(lines[-LISTED:]) + "\n")
-    own.replace(path)
+    write_whole(path, "\n".join(lines[-LISTED:]) + "\n")
 
 
 def listed(settings: Settings) -> list[SharedId]:

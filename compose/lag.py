@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from clients import offsets
+from clients.files import write_whole
 from clients.offsets import Offsets
 from games import chosen
 from jobs import savepoints
@@ -224,12 +224,9 @@ def _noted(settings: Settings) -> dict[str, dict[str, tuple[int, int]]]:
 
 
 def _note(settings: Settings, place: str, pairs: dict[int, tuple[int, int]]) -> None:
-    path = _markers_file(settings)
-    own = path.with_suffix(f".{os.getpid()}")  # whoever reads meanwhile sees a whole file
     # On Kubernetes the page may write nothing; it asks Kafka again at each look.
     with suppress(OSError):
-        own.write_text(json.dumps(_noted(settings) | {place: pairs}))
-        own.replace(path)
+        write_whole(_markers_file(settings), json.dumps(_noted(settings) | {place: pairs}))
 
 
 def _markers_file(settings: Settings) -> Path:

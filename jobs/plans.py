@@ -216,7 +216,7 @@ def _input(function: Node) -> Node:
 
 def _with_ticks(graph: Graph) -> None:
     for function in graph.of("process-table-function"):
-        if function["functionCall"].get("systemName") == TICKED:
+        if _tells_by_ticks(function):
             source = graph.source(function)
             graph.put_before(source if _is(source, "exchange") else function, AWAKE, TICKS)
 
@@ -237,9 +237,12 @@ def _is_ticked(graph: Graph, node: Node) -> bool:
     """Whether the watermarks that an operator gets are ticks already."""
     while _is(node, "calc", "exchange", "group-aggregate"):
         node = graph.source(node)
-    return _is(node, "process-table-function") and (
-        node["functionCall"].get("systemName") == TICKED
-    )
+    return _is(node, "process-table-function") and _tells_by_ticks(node)
+
+
+def _tells_by_ticks(function: Node) -> bool:
+    name: str | None = function["functionCall"].get("systemName")
+    return name == TICKED
 
 
 def numbered(plan: dict[str, Any]) -> dict[str, Any]:

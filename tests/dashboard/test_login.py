@@ -97,18 +97,22 @@ def provider() -> Iterator[Provider]:
         yield provider
 
 
-@pytest.fixture(scope="module")
-def address(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a page for ada@example.org and everybody of example.com."""
-    folder = tmp_path_factory.mktemp("login")
+def login_settings(provider: Provider, folder: Path) -> dict[str, str]:
+    """The environment of a page on which people log in there; its secret is in a file."""
     (folder / "secret").write_text(SECRET)
-    changed = {
+    return {
         "LEADERBOARD_STATE_FOLDER": str(folder),
         "LEADERBOARD_OIDC_METADATA_URL": f"{provider.address}/.well-known/openid-configuration",
         "LEADERBOARD_OIDC_CLIENT_ID": CLIENT,
         "LEADERBOARD_OIDC_CLIENT_SECRET_FILE": str(folder / "secret"),
-        "LEADERBOARD_OIDC_ALLOWED": "ada@example.org, @example.com",
     }
+
+
+@pytest.fixture(scope="module")
+def address(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a page for ada@example.org and everybody of example.com."""
+    changed = login_settings(provider, tmp_path_factory.mktemp("login"))
+    changed["LEADERBOARD_OIDC_ALLOWED"] = "ada@example.org, @example.com"
     with served("Ada", **changed) as found:
         yield found
 

@@ -23,7 +23,7 @@ from games.score import GAME, TOP_PLAYERS
 from settings import PROJECT, SettingError, Settings, read
 from tests.conftest import free_ports, page_server
 from tests.dashboard.test_browser import serving
-from tests.dashboard.test_login import CLIENT, SECRET, Provider
+from tests.dashboard.test_login import Provider, login_settings
 
 PREFIX = "/boards"
 
@@ -164,13 +164,7 @@ def test_the_api_is_below_the_prefix_and_lists_itself_there(module, strips):
 def test_people_log_in_below_the_prefix(browser, tmp_path: Path, strips: bool):
     provider = Provider()
     provider.claims = {"email": "ada@example.org", "email_verified": True}
-    (tmp_path / "secret").write_text(SECRET)
-    changed = {
-        "LEADERBOARD_STATE_FOLDER": str(tmp_path),
-        "LEADERBOARD_OIDC_METADATA_URL": f"{provider.address}/.well-known/openid-configuration",
-        "LEADERBOARD_OIDC_CLIENT_ID": CLIENT,
-        "LEADERBOARD_OIDC_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
-    }
+    changed = login_settings(provider, tmp_path)
     with (
         serving(provider),
         proxied("tests.dashboard.served", "Ada", strips=strips, **changed) as (url, proxy),

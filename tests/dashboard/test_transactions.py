@@ -88,6 +88,14 @@ def test_last_events_are_committed_ones(own):
     eventually(lambda: expect_scores(reader, "ada", [777, 5]))
 
 
+def abort(producer: KafkaProducer, settings: Settings, partition: int) -> None:
+    """Send a record in a transaction that comes to nothing."""
+    producer.begin_transaction()
+    producer.send(settings.topic, b"{}", partition=partition)
+    producer.flush()  # or it would never be sent
+    producer.abort_transaction()
+
+
 def commit(settings: Settings, reached: dict[int, int]) -> None:
     """As a checkpoint of the job does."""
     at = {TopicPartition(settings.topic, each): offset for each, offset in reached.items()}
@@ -111,10 +119,7 @@ def test_markers_and_aborted_records_are_no_lag(own):
         await_ends(own, 2, 2, 2, 2)
         commit(own, dict.fromkeys(range(bounded.PARTITIONS), 1))
         assert lag_of_job(own) == Lag(0, 0)
-        producer.begin_transaction()
-        producer.send(own.topic, b"{}", partition=1)
-        producer.flush()  # or it would never be sent
-        producer.abort_transaction()
+        abort(producer, own, partition=1)
         await_ends(own, 2, 4, 2, 2)
         assert lag_of_job(own) == Lag(0, 0)
         producer.begin_transaction()
@@ -130,10 +135,7 @@ def test_markers_and_aborted_records_are_no_lag(own):
 
 def test_who_may_write_nothing_finds_no_lag_either(own):
     with transactions(own) as producer:
-        producer.begin_transaction()
-        producer.send(own.topic, b"{}", partition=0)
-        producer.flush()  # or it would never be sent
-        producer.abort_transaction()
+        abort(producer, own, partition=0)
     await_ends(own, 2)
     (own.state / "data").rmdir()
     assert [lag_of_job(own) for _ in range(2)] == [Lag(0, 0)] * 2
@@ -141,10 +143,7 @@ def test_who_may_write_nothing_finds_no_lag_either(own):
 
 def test_a_partition_of_aborted_records_is_no_lag_for_a_job_that_committed_nothing_there(own):
     with transactions(own) as producer:
-        producer.begin_transaction()
-        producer.send(own.topic, b"{}", partition=0)
-        producer.flush()  # or it would never be sent
-        producer.abort_transaction()
+        abort(producer, own, partition=0)
     await_ends(own, 2)
     assert lag_of_job(own) == Lag(0, 0)
 
