@@ -45,14 +45,14 @@ class Sizes:
 
 
 FULL = Sizes(
-    events=3_000_000,
+    events=5_000_000,
     few_events=500_000,
     players=(1_000, 10_000, 100_000, 1_000_000),
     crowd=1_000_000,
     live_seconds=30,
-    rates=(1_000, 5_000, 10_000),
+    rates=(1_000, 5_000, 20_000),
     sustained_seconds=180,
-    sustained_rates=(10_000, 5_000),
+    sustained_rates=(30_000, 20_000, 10_000),
     rivals_events=200_000,
     naive_seconds=30,
     rank_seconds=30,

@@ -28,7 +28,7 @@ from tests.pipeline.test_exact_boards import (
     streaks_in_postgres,
 )
 
-EVENTS = 40_000  # ten seconds, so that windows end in the last run
+EVENTS = 40_000  # more than ten seconds, so that windows end in the last run
 FEW = ("--members", "4-6")  # players, so that no window has more streaks than the board has places
 MORE_PARTITIONS = 6
 ALL = JobName("score", ALL_BOARDS, "postgres")

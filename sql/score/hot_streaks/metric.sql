@@ -8,10 +8,10 @@
 -- Short is the 10 s before the window's end, long the 60 s before it: long
 -- enough to be a form, short enough to be a streak. 3 events are the fewest
 -- that are a streak rather than a lucky shot. Step by step,
--- sliding_sums adds up both windows of whoever has 3 events in the short one;
--- `windows` are all in which anybody plays, with the number of streaks, so that
+-- sliding_sums adds up both windows of whoever has played in the short one;
+-- `windows` are all in which anybody has, with the number of streaks, so that
 -- readers can wait for the last row of a window.
-WITH streaks AS (
+WITH playing AS (
     SELECT
         rowtime AS at_end,
         user_id,
@@ -20,7 +20,8 @@ WITH streaks AS (
         counts[1] AS short_events,
         counts[2] AS long_events,
         CAST(sums[1] AS DOUBLE) / counts[1] AS short_average,
-        CAST(sums[2] AS DOUBLE) / counts[2] AS long_average
+        CAST(sums[2] AS DOUBLE) / counts[2] AS long_average,
+        counts[1] >= 3 AND sums[2] > 0 AS is_streak
     FROM sliding_sums(
         input => (
             SELECT user_id, user_name, team_name, score, event_at FROM accepted_events
@@ -28,33 +29,17 @@ WITH streaks AS (
         summed => DESCRIPTOR(score),
         slide_millis => ${streak_slide_seconds}000,
         windows_millis => '10000, 60000',
-        at_least => 3,
+        at_least => 1,
         latest => DESCRIPTOR(user_name, team_name),
         kept_minutes => ${kept_minutes},
         on_time => DESCRIPTOR(event_at),
         uid => 'streaks'
     )
-    WHERE sums[2] > 0
-),
-playing AS (
-    SELECT window_time AS at_end, COUNT(*) AS events
-    FROM TABLE(HOP(
-        TABLE accepted_events,
-        DESCRIPTOR(event_at),
-        INTERVAL '${streak_slide_seconds}' SECOND,
-        INTERVAL '10' SECOND
-    ))
-    GROUP BY window_start, window_end, window_time
-),
-counted AS (
-    SELECT at_end, 1 AS streaks FROM streaks
-    UNION ALL
-    SELECT at_end, 0 AS streaks FROM playing
 ),
 windows AS (
-    SELECT window_start, window_end, SUM(streaks) AS streaks
+    SELECT window_start, window_end, COUNT(*) FILTER (WHERE is_streak) AS streaks
     FROM TABLE(TUMBLE(
-        TABLE counted,
+        TABLE playing,
         DESCRIPTOR(at_end),
         INTERVAL '${streak_slide_seconds}' SECOND
     ))
@@ -72,10 +57,11 @@ board AS (
         FROM (
             SELECT *, short_average / long_average AS hotness
             FROM TABLE(TUMBLE(
-                TABLE streaks,
+                TABLE playing,
                 DESCRIPTOR(at_end),
                 INTERVAL '${streak_slide_seconds}' SECOND
             ))
+            WHERE is_streak
         )
     )
     WHERE place <= ${places}
