@@ -70,7 +70,7 @@ QUICK = Sizes(
     naive_seconds=10,
     rank_seconds=10,
 )
-WARM_UP_EVENTS = 100_000
+WARM_UP_EVENTS = 500_000
 
 
 def smaller(events: int, rate: int, seconds: int) -> Sizes:
