@@ -130,11 +130,13 @@ def bar(part: float) -> str:
     return f'<span class="bar" style="width: {100 * part:.1f}%"></span>'
 
 
-def spark(values: Sequence[float], what: str, points: int = SPARK_POINTS) -> str:
+def spark(
+    values: Sequence[float], what: str, points: int = SPARK_POINTS, *, is_rank: bool = False
+) -> str:
     """A line through the last values, equally far apart, the newest at the right.
 
-    Dots for one value alone. A value that never changes is a line in the middle, and zero is one at
-    the bottom.
+    The greatest value is at the top, or the smallest of ranks. Dots for one value alone. A value
+    that never changes is a line in the middle, and zero is one at the bottom.
     """
     last = values[-points:]
     if len(last) < 2:
@@ -142,8 +144,10 @@ def spark(values: Sequence[float], what: str, points: int = SPARK_POINTS) -> str
     low, high = min(last), max(last)
     if low == high:
         low, high = (0, 1) if low == 0 else (low - 1, high + 1)
+    top, bottom = (low, high) if is_rank else (high, low)
     places = " ".join(
-        f"{x},{round((high - value) / (high - low) * SPARK_HEIGHT)}" for x, value in enumerate(last)
+        f"{x},{round((top - value) / (top - bottom) * SPARK_HEIGHT)}"
+        for x, value in enumerate(last)
     )
     return (
         f'<svg class="spark" viewBox="0 0 {len(last) - 1} {SPARK_HEIGHT}" '
@@ -153,7 +157,7 @@ def spark(values: Sequence[float], what: str, points: int = SPARK_POINTS) -> str
 
 
 def _description(values: Sequence[float]) -> str:
-    return f"between {abs(min(values, key=abs)):,.4g} and {abs(max(values, key=abs)):,.4g}"
+    return f"between {min(values):,.4g} and {max(values):,.4g}"
 
 
 def table(

@@ -11,7 +11,7 @@ from boards import background, sinks
 from boards.postgres import PostgresSink
 from clients.errors import BoardsUnavailable, JobError
 from compose.status import Job, Status
-from dashboard import health, refresh
+from dashboard import health, html, refresh
 from dashboard.refresh import Counts, Refreshed, Sample
 from games.score import GAME, HOT_STREAKS, TEAM_MVPS, TOP_PLAYERS, TOP_TEAMS
 from jobs.names import JobName
@@ -216,3 +216,19 @@ def test_a_job_whose_count_never_changes_does_nothing():
     jobs = {name: Job("RUNNING", 3.0, 0, 0, records_read=7)}
     rates = [history.add(Status(jobs=jobs), at).read_per_second[name] for at in (0, 20, 26)]
     assert rates == [None, None, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "is_rank", "told", "points"),
+    [
+        ([0, 5, 10], False, "between 0 and 10", "0,20 1,10 2,0"),
+        ([-700, -650], False, "between -700 and -650", "0,20 1,0"),  # of most improved
+        ([3, 1], True, "between 1 and 3", "0,20 1,0"),
+        ([0, 0], False, "between 0 and 0", "0,20 1,20"),
+        ([7, 7], True, "between 7 and 7", "0,10 1,10"),
+    ],
+)
+def test_a_line_has_the_best_at_the_top_and_tells_its_limits(values, is_rank, told, points):
+    drawn = html.spark(values, "trend", is_rank=is_rank)
+    assert f'aria-label="trend, {told}"' in drawn
+    assert f'points="{points}"' in drawn

@@ -130,7 +130,7 @@ def _ranks(ranks: list[tuple[datetime, int]]) -> None:
     best, worst = min(numbers), max(numbers)
     extremes = f"best {best}, worst {worst}" if best < worst else f"always {best}"
     note = f"last {last}; {extremes}"
-    line = html.spark([-rank for rank in numbers], "rank over time", len(numbers))
+    line = html.spark(numbers, "rank over time", len(numbers), is_rank=True)
     html.show(f'<h2>Rank over time <small>{note}</small></h2><div class="chart">{line}</div>')
 
 
