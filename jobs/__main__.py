@@ -348,7 +348,7 @@ def _clear(fresh: Collection[JobName]) -> None:
         for each in sinks.sinks(settings):
             if each.is_needed:
                 each.create(chosen(settings))
-    _say("Emptying what is computed again from the topic")
+    _say("Emptying the tables that these jobs fill from the topic")
     for name in fresh:
         game: Game = game_of(name, settings)
         target = sink(name.sink, settings)

@@ -46,7 +46,7 @@ prepare_venv() {
     wanted="$(cksum <requirements.lock)"
     if [ "$(cat .venv/installed 2>/dev/null)" != "$wanted" ]; then
         python="$(find_python)"
-        say "Installing Python packages into .venv"
+        say "Installing Python packages into .venv; this takes a minute or more"
         "$python" -m venv .venv ||
             fail "Could not create .venv with $python; see the message above."
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
