@@ -49,7 +49,9 @@ def _check_files(settings: Settings) -> None:
     for name, _, _ in SETTINGS:
         file = name.endswith("_file") and getattr(settings, name)
         if file and not os.access(file, os.R_OK):
-            raise SettingError(f"{_variable(name)} is {file!r}; it must be a file to be read.")
+            raise SettingError(
+                f"{_variable(name)} is {file!r}; it must be a file that can be read."
+            )
 
 
 def _check_path(folder: Path) -> None:

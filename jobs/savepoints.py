@@ -13,6 +13,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from clients import flink, offsets
 from clients.errors import JobError
+from clients.files import write_whole
 from jobs import plans
 from jobs.environment import savepoint_uri
 from jobs.names import JobName, all_names, game_of
@@ -285,4 +286,5 @@ def _read(settings: Settings, name: JobName) -> Note:
 def _write(settings: Settings, name: JobName, note: Note) -> None:
     file = _file(settings, name)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(asdict(note)))
+    # The status and the monitor read it at any time.
+    write_whole(file, json.dumps(asdict(note)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -236,6 +237,13 @@ def test_a_job_does_not_go_on_into_another_season_and_the_setting_is_named(noted
     plan = cast("CompiledPlan", None)  # not looked at
     with pytest.raises(JobError, match="LEADERBOARD_SEASON was hour and is all now"):
         savepoints.check(replace(noted, season="all"), NAME, plan)
+
+
+def test_who_reads_a_note_while_it_is_written_has_the_old_one_whole(noted):
+    with savepoints._file(noted, NAME).open() as reading:
+        savepoints._write(noted, NAME, savepoints.Note(savepoint="file:///savepoint"))
+        assert savepoints.Note(**json.load(reading)).settings["season"] == noted.season
+    assert savepoints.suspended(noted) == {NAME: "file:///savepoint"}
 
 
 def test_a_note_of_an_earlier_commit_tells_of_no_setting(tmp_path):
