@@ -63,12 +63,18 @@ def choose_game(settings: Settings) -> Game:
     return games[name]
 
 
+def _listed(options: Sequence[object]) -> str:
+    """Options as a person lists them: 10, 25 or 50."""
+    *others, last = map(str, options)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def unknown(offered: Mapping[str, Sequence[object]]) -> list[str]:
     """What the address asks for that is not offered, each as HTML."""
     asked = {name: st.query_params.get(name) for name in offered}
     return [
         f"The address asks for {name}={html.text(value)}, which there is not. "
-        f"You may choose {' or '.join(map(str, offered[name]))}."
+        f"You may choose {_listed(offered[name])}."
         for name, value in asked.items()
         if value is not None and value not in map(str, offered[name])
     ]

@@ -8,9 +8,11 @@ from dashboard import html, login, navigation
 from dashboard.choices import game_of_address
 from settings import settings
 
+TITLE = "Live leaderboards"
+
 
 def main() -> None:
-    st.set_page_config("Live leaderboards", "🏆", layout="wide")
+    st.set_page_config(TITLE, "🏆", layout="wide")
     st.html(html.STYLE)
     if html.is_wall():
         st.html(html.wall(len(game_of_address(settings).boards)))
@@ -25,6 +27,8 @@ def main() -> None:
     ]
     # Streamlit's own menu stays open on a phone after a choice.
     shown = st.navigation(listed, position="hidden")
+    if shown.title != navigation.LIVE.title:  # so that tabs and bookmarks can be told apart
+        st.set_page_config(f"{shown.title} · {TITLE}")
     with st.container(key="pages", horizontal=True, gap="small"):
         for page in listed:
             st.page_link(page)
@@ -34,7 +38,7 @@ def main() -> None:
 def _is_let_in() -> bool:
     """Whether a reader has logged in and may read; says what to do otherwise."""
     if not st.user.is_logged_in:
-        st.title("Live leaderboards", anchor=False)
+        st.title(TITLE, anchor=False)
         st.button("Log in", on_click=st.login)
         return False
     if not login.is_allowed(settings, st.user):

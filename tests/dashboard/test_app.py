@@ -395,8 +395,9 @@ def test_choices_that_the_url_has_wrong_are_the_defaults(page):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"top": "7"}, "The address asks for top=7, which there is not."),
+        ({"top": "7"}, "top=7, which there is not. You may choose 10, 25, 50 or 100."),
         ({"game": "chess"}, "The address asks for game=chess, which there is not."),
+        ({"game": "chess"}, "You may choose score."),
         ({"sink": "<b>"}, "sink=<b>, which there is not. You may choose postgres or kafka."),
         ({"top": "25", "sink": "kafka", "every": "5", "game": "score"}, None),
     ],

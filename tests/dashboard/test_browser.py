@@ -246,6 +246,17 @@ def test_each_team_is_a_step_in_the_history_and_so_is_each_page(browser, address
     opened.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [("", "Live leaderboards"), ("pipeline", "Pipeline · Live leaderboards")],
+)
+def test_tabs_and_bookmarks_name_the_page(browser, address, path, title):
+    opened = browser.new_page()
+    opened.goto(f"{address}/{path}")
+    expect(opened).to_have_title(title, timeout=60_000)
+    opened.close()
+
+
 def test_a_board_is_saved_as_a_file(browser, address):
     opened = browser.new_page()
     opened.goto(address)

@@ -153,6 +153,14 @@ def test_a_player_has_a_share_of_the_team(stores, db):
     assert (one.user_name, one.team_name, one.total_score) == ("Name of a", "Team T", 30)
 
 
+def test_points_for_the_team_are_no_more_than_all_points(stores, db):
+    write(db, ("a", 30))
+    write_team(db, "T", 40)
+    db.execute("UPDATE flink.member_totals SET player_total = 35")  # written before the total
+    one = lookups.player("a", stores.settings)
+    assert (one.total_score, one.points_for_team, one.team_total) == (30, 30, 40)
+
+
 def test_a_team_that_is_not_written_yet_leaves_the_share_unknown(stores, db):
     write(db, ("a", 0))
     one = lookups.player("a", stores.settings)

@@ -225,7 +225,8 @@ $$$$;
 -- One player of the newest season, with rank, team and ban; no row when nobody
 -- of this id has played. A banned one has no rank. points_for_team are the
 -- points scored for the latest team, of team_total; players are all who are not
--- banned.
+-- banned. The three totals are not written at one moment: a part is never shown
+-- as more than its whole.
 CREATE OR REPLACE FUNCTION leaderboard.player(wanted_id TEXT)
 RETURNS TABLE (
     user_id TEXT, user_name TEXT, team_id TEXT, team_name TEXT,
@@ -256,7 +257,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             JOIN flink.player_totals AS others
                 ON others.season_start = found.season_start AND others.user_id = banned_id
         ),
-        members.player_total,
+        LEAST(members.player_total, found.total_score),
         GREATEST(teams.team_total, members.player_total),
         bans.reason,
         bans.banned_at
