@@ -1,4 +1,4 @@
--- Who is scoring well above their own recent form?
+-- Who scores most above their own recent form?
 -- Contract: docs/contract.md, 5.4.
 -- Grain: one row per window and player, the ${places} hottest of each
 -- window; a window ends every ${streak_slide_seconds} s. A window without any

@@ -1,4 +1,4 @@
--- Which players have scored the most this season, whichever team they were in?
+-- Which players have scored the most this season, whichever team they played for?
 -- Contract: docs/contract.md, 5.3.
 -- Grain: one row per season and player, the best ${places} of each season.
 -- Ties: by user_id at the cut; readers rank by total_score.
