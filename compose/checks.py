@@ -109,7 +109,10 @@ def _check_port(address: str, setting: str, port: int) -> None:
     try:
         _bind(address, port)
     except OSError as error:
-        remedy = f"choose another port: {_variable(setting)}=<port>."
+        remedy = (
+            "choose another port, for this and all later commands: "
+            f"export {_variable(setting)}=<port>."
+        )
         if error.errno != errno.EADDRINUSE:
             what = f"Port {port} on {address} may not be used ({error.strerror}): {remedy}"
             raise SetupError(what) from None

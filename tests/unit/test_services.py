@@ -111,7 +111,10 @@ def test_the_pages_port_is_looked_for_where_the_page_listens(free):
         other.bind(("127.0.0.2", free.dashboard_port))
         other.listen()
         checks.check(free)
-        with pytest.raises(SetupError, match=r"Port \d+ on 127\.0\.0\.2 is taken"):
+        with pytest.raises(
+            SetupError,
+            match=r"Port \d+ on 127\.0\.0\.2 is taken.*later commands: export LEADERBOARD_",
+        ):
             checks.check(replace(free, dashboard_address="127.0.0.2"))
 
 
