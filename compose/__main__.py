@@ -142,13 +142,14 @@ def _boards_in() -> str:
 
 
 def watch() -> None:
-    """show a live status until Ctrl-C"""
+    """show a live status until Ctrl-C, or until somebody stops what runs"""
     print("Ctrl-C stops everything.")
     with Live(auto_refresh=False) as live:
-        while True:
+        while services.is_up(settings):
             found = status.table(status.status(settings), live.console.width)
             live.update(found, refresh=True)
             time.sleep(WATCH_SECONDS)
+    print("It was stopped from elsewhere.")
 
 
 def stop() -> None:

@@ -18,7 +18,9 @@ import pytest
 from supervisor.xmlrpc import Faults
 
 from clients.errors import SetupError
+from compose import __main__ as commands
 from compose import checks, services
+from compose.status import Status
 from settings import SettingError, Settings
 from tests.conftest import PORTS, free_ports
 
@@ -100,6 +102,16 @@ def test_settings_that_do_not_fit_together_are_one_sentence(changed, named, free
     with pytest.raises(SettingError, match=named) as refused:
         checks.check(replace(free, page_without_login="yes", **changed))
     assert "\n" not in str(refused.value)
+
+
+def test_a_live_status_ends_when_what_runs_is_stopped(monkeypatch, capsys):
+    answers = iter([True, True, False])
+    monkeypatch.setattr(services, "is_up", lambda _: next(answers))
+    monkeypatch.setattr(commands.status, "status", lambda _: Status())
+    monkeypatch.setattr(commands, "WATCH_SECONDS", 0)
+    commands.watch()
+    assert "stopped from elsewhere" in capsys.readouterr().out
+    assert list(answers) == []
 
 
 def test_services_of_your_own_need_no_port_here(free):
