@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import chain
 from threading import Lock
 from time import monotonic
@@ -18,6 +20,7 @@ from kafka.partitioner.default import murmur2
 
 from boards.background import close_when_idle, is_recent
 from boards.cache import cached
+from boards.lookups import sendable
 from boards.snapshot import Boards, Row
 from clients import kafka
 from clients.errors import BoardsUnavailable, first_line
@@ -25,7 +28,9 @@ from games.score import (
     AHEAD_MILLIS,
     HIGHEST_SCORE,
     HOT_STREAKS,
+    ID_LENGTH,
     LONG_SECONDS,
+    NAME_LENGTH,
     SHORT_SECONDS,
     STREAK_EVENTS,
 )
@@ -34,6 +39,7 @@ from settings import Settings
 SHOWN_EVENTS = 20
 LOOKED_BACK_RECORDS = 5_000  # of each partition of a player, at the first look
 FOLLOWED_PLAYERS = 50  # at one time
+HOUR_MILLIS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,9 @@ class Recent:
 class Follower:
     """The last events of one player: read once from some way back, and then only what is new."""
 
-    def __init__(self, user_id: str) -> None:
+    def __init__(self, user_id: str, settings: Settings) -> None:
         self.user_id = user_id
+        self._settings = settings
         self.asked_at = monotonic()
         self.events: deque[Row] = deque(maxlen=10_000)
         self.positions: dict[TopicPartition, int] = {}
@@ -95,7 +102,7 @@ class Follower:
         self._begins.setdefault(record.partition, _moment(record.timestamp))
         if record.key != self.user_id.encode(errors="replace"):
             return
-        event = event_of(record)
+        event = event_of(record, self._settings)
         if event and event["user_id"] == self.user_id and event["event_id"] not in self._ids:
             self._ids |= {event["event_id"]} - {None}
             self.events.append(event)
@@ -151,7 +158,7 @@ class LastEvents:
     def _read(self, user_id: str) -> Recent:
         consumer = self._opened()
         count = len(consumer.partitions_for_topic(self._settings.topic) or ())
-        follower = self._followers.setdefault(user_id, Follower(user_id))
+        follower = self._followers.setdefault(user_id, Follower(user_id, self._settings))
         self._followers.move_to_end(user_id)
         follower.asked_at = monotonic()
         while len(self._followers) > FOLLOWED_PLAYERS:
@@ -170,7 +177,9 @@ class LastEvents:
         if not all(
             starts[each] <= follower.positions.get(each, -1) <= ends[each] for each in partitions
         ):
-            follower = self._followers[follower.user_id] = Follower(follower.user_id)
+            follower = self._followers[follower.user_id] = Follower(
+                follower.user_id, self._settings
+            )
             follower.positions = starts
             follower.whole = {each.partition for each in partitions if starts[each] == begins[each]}
         consumer.assign(partitions)
@@ -241,32 +250,81 @@ def form(user_id: str, recent: Recent | None, boards: Boards | None) -> Row:
     return known | {"window_end": recent.at if recent else None, "rank_number": None}
 
 
-def event_of(record: Any) -> Row | None:
-    """A record's event as the boards count it; None when it is plain that they reject it."""
+class Number(str):
+    """A number of a message, as it is written there."""
+
+
+# Nothing in it can match in two ways: a long text that is no number is refused at once.
+NUMBER = re.compile(r"[+-]?+(\d++\.?+\d*+|\.\d++)([eE][+-]?+\d++)?+", re.ASCII)
+WHITE_SPACE = " \t\n\r"
+
+
+def event_of(record: Any, settings: Settings) -> Row | None:
+    """A record's event as the boards count it; None for one that they reject.
+
+    The rules are those of docs/contract.md, 1.4 and 2.1. One that is nested deeper than Python can
+    read is left out, although it counts.
+    """
     try:
-        fields = json.loads(record.value)
-        score, millis = (float(fields[name]) for name in ("score", "event_time_millis"))
-        is_counted = (
-            score == int(score)
-            and 0 <= score <= HIGHEST_SCORE
-            and millis <= record.timestamp + AHEAD_MILLIS
-        )
-        if not is_counted or any(
-            isinstance(fields[name], dict | list) for name in ("user_id", "team_id", "team_name")
-        ):
-            return None
-        event_id = fields.get("event_id")
-        return {
-            "event_id": event_id if isinstance(event_id, str) and event_id else None,
-            "user_id": str(fields["user_id"]),
-            "team_id": str(fields["team_id"]),
-            "team_name": str(fields["team_name"]) or str(fields["team_id"]),
-            "score": int(score),
-            "event_at": _moment(min(millis, record.timestamp)),
-            "recorded_at": _moment(record.timestamp),
-        }
-    except (ValueError, TypeError, KeyError, OverflowError, OSError):
+        return _event(record, settings)
+    except (ValueError, ArithmeticError, RecursionError):
         return None
+
+
+def _event(record: Any, settings: Settings) -> Row:
+    """Raises ValueError for what is no event that counts."""
+    text = (record.value or b"").decode(errors="replace")
+    fields = json.loads(text, parse_constant=_refuse, parse_int=Number, parse_float=Number)
+    _require(isinstance(fields, dict))
+    name, event_id = fields.get("user_name"), fields.get("event_id")
+    _require(type(name) is not str or _is_storable(name, NAME_LENGTH))
+    team_id = _id(fields.get("team_id"))
+    earliest = record.timestamp - settings.max_late_hours * HOUR_MILLIS
+    millis = _whole_number(
+        fields.get("event_time_millis"), earliest, record.timestamp + AHEAD_MILLIS
+    )
+    return {
+        "event_id": sendable(event_id) if type(event_id) is str and event_id else None,
+        "user_id": _id(fields.get("user_id")),
+        "team_id": team_id,
+        "team_name": _text(fields.get("team_name"), NAME_LENGTH) or team_id,
+        "score": _whole_number(fields.get("score"), 0, HIGHEST_SCORE),
+        "event_at": _moment(min(millis, record.timestamp)),
+        "recorded_at": _moment(record.timestamp),
+    }
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise ValueError("the boards reject it")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _id(value: object) -> str:
+    text = _text(value, ID_LENGTH)
+    _require(text.strip(WHITE_SPACE) != "")
+    return text
+
+
+def _text(value: object, length: int) -> str:
+    _require(value is not None and not isinstance(value, dict | list))
+    text = sendable(str(value) if isinstance(value, str) else json.dumps(value))
+    _require(_is_storable(text, length))
+    return text
+
+
+def _is_storable(text: str, length: int) -> bool:
+    return len(text) <= length and "\0" not in text
+
+
+def _whole_number(value: object, least: int, most: int) -> int:
+    _require(isinstance(value, str) and NUMBER.fullmatch(value) is not None)
+    number = Decimal(str(value))
+    _require(least <= number <= most and number == number.to_integral_value())
+    return int(number)
 
 
 def _moment(millis: float) -> datetime:

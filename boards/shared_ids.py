@@ -88,7 +88,7 @@ class SharedIds:
 
     def _shared(self, records: Iterable[Any]) -> Iterable[SharedId]:
         for record in records:
-            event = event_of(record)
+            event = event_of(record, self._settings)
             if not event or not event["event_id"]:
                 continue
             event_id, user_id = event["event_id"], event["user_id"]
