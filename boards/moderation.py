@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import sys
 from typing import Any
 
@@ -60,9 +61,9 @@ def decide(
     ModerationError when there is nothing to unban, or when the decision is recorded but Kafka did
     not take it.
     """
-    banned_id = lookups.sendable(banned_id)
-    if "\0" in banned_id:
-        raise ModerationError("no id contains U+0000")
+    banned_id, reason, author = map(lookups.sendable, (banned_id, reason, author))
+    if "\0" in banned_id + reason + author:
+        raise ModerationError("no id, reason or author contains U+0000")
     with postgres.connect(postgres.moderator_dsn(settings)) as db, db.cursor() as cursor:
         cursor.execute(
             "SELECT FROM moderation.bans WHERE (kind, banned_id) = (%s, %s)", [kind, banned_id]
@@ -142,6 +143,14 @@ def _query(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
+def login_name() -> str:
+    """Who runs this; the number of the user where the machine knows no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m boards.moderation", description=__doc__.splitlines()[0]
@@ -153,7 +162,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         decision.add_argument("id", help="user_id or team_id, up to 128 characters")
         decision.add_argument("--reason", required=True)
         decision.add_argument(
-            "--by", metavar="AUTHOR", default=getpass.getuser(), help="default: %(default)s"
+            "--by", metavar="AUTHOR", default=login_name(), help="default: %(default)s"
         )
         if verb == "ban":
             decision.add_argument(

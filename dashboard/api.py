@@ -49,6 +49,7 @@ from settings import SettingError, Settings, refuse, settings
 MAX_AGE_SECONDS = 1  # as often as the boards are read
 READ_SECONDS = 10  # boards that were read longer ago are of a refresh that hangs
 PLACES, LAST_OFFSET = 10, 10_000
+LONGEST_NUMBER = 9  # digits of a parameter; Python refuses to read thousands of them
 # For so long a thread may keep Python to itself while the others wait: by default 5 ms, in which
 # ten questions arrive. Each has to get in several times to be answered.
 SWITCH_SECONDS = 0.0005
@@ -228,7 +229,7 @@ class Endpoint:
         response = await self._answer(request)
         known = request.headers.get("if-none-match")
         etag = response.headers.get("etag")
-        if known and etag and etag in known:
+        if known and etag and (etag in known or known.strip() == "*"):
             response = Response(status_code=304, headers=HEADERS | _caching(etag))
         await response(scope, receive, send)
 
@@ -257,7 +258,8 @@ class Endpoint:
 def _check_token(request: Request, token: bytes | None) -> None:
     if token is None:
         return
-    authorization = request.headers.get("authorization", "").encode()
+    # As it came: a token may have any bytes.
+    authorization = request.headers.get("authorization", "").encode("latin-1")
     if not token or not hmac.compare_digest(authorization, b"Bearer " + token):
         why = "Show the token of LEADERBOARD_API_TOKEN_FILE: the header Authorization: Bearer …"
         raise Problem(401, why, **{"WWW-Authenticate": "Bearer"})
@@ -573,7 +575,8 @@ def _accepted(header: str) -> dict[str, float]:
 
 def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
     text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+    is_number = text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+    if not (is_number and least <= int(text) <= most):
         raise Problem(400, f"{name} must be a whole number from {least} to {most}.")
     return int(text)
 

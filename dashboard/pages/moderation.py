@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -149,7 +148,7 @@ def _decide(asked: Decision, *, anyway: bool = False) -> None:
 
 
 def _author() -> str:
-    return str(st.user["email"]) if settings.oidc_metadata_url else getpass.getuser()
+    return str(st.user["email"]) if settings.oidc_metadata_url else moderation.login_name()
 
 
 def _lists() -> None:

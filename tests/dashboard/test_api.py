@@ -145,6 +145,7 @@ def test_a_team_has_members_with_shares(address):
         ("/api/boards/top_teams?limit=101", 400, "limit must be"),
         ("/api/boards/top_teams?offset=-1", 400, "offset must be"),
         ("/api/boards/top_teams?offset=9999999999999", 400, "offset must be"),
+        ("/api/boards/top_teams?offset=" + "0" * 9 + "9" * 5_000, 400, "offset must be"),
         (
             "/api/boards/top_teams?page=2",
             400,
@@ -182,6 +183,9 @@ def test_what_has_not_changed_is_not_sent_again(address):
     again = requests.get(url, headers={"If-None-Match": first.headers["ETag"]}, timeout=20)
     assert (again.status_code, again.content) == (304, b"")
     assert asked(url, **{"If-None-Match": '"another"'}) == first.json()
+    known = (f'"another", W/{first.headers["ETag"]}', "*")
+    again = [requests.get(url, headers={"If-None-Match": each}, timeout=20) for each in known]
+    assert [each.status_code for each in again] == [304, 304]
 
 
 def test_the_page_answers_the_same_and_is_still_there(address, stores):
@@ -260,6 +264,16 @@ def test_a_token_is_asked_for_when_there_is_one(stores, tmp_path):
                 assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert asked(f"{address}/api/boards", Authorization="Bearer secret-7")["boards"]
         assert asked(f"{address}/healthz") == {"status": "alive"}
+
+
+def test_a_token_may_have_any_signs(stores, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("schlüssel", encoding="utf-8")
+    with served(stores, api_token_file=file) as address:
+        for token, status in (("schlüssel".encode(), 200), ("schlüssel".encode("latin-1"), 401)):
+            headers = {"Authorization": b"Bearer " + token}
+            answer = requests.get(f"{address}/api/boards", headers=headers, timeout=20)
+            assert answer.status_code == status
 
 
 def test_where_people_log_in_programs_need_a_token(tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import random
 import time
 from contextlib import closing
 from dataclasses import replace
+from unittest.mock import Mock
 
 import psycopg2
 import pytest
@@ -20,6 +23,7 @@ from clients import kafka as broker
 from clients import postgres
 from clients.errors import BoardsUnavailable, SetupError
 from games.score import GAME, HOT_STREAKS, MEMBER_TOTALS, PLAYER_TOTALS, TEAM_MVPS
+from settings import Settings
 from tests import hostile
 from tests.conftest import Stack, eventually
 
@@ -469,12 +473,12 @@ def send(
 )
 @pytest.mark.parametrize("count", [1, 2, 4, 7, 100])
 def test_a_player_is_looked_for_where_librdkafka_puts_the_key(key, hashed, count):
-    assert hashed % count in last_events.Follower(key).partitions(count)
+    assert hashed % count in last_events.Follower(key, Settings()).partitions(count)
 
 
 def test_last_events_are_found_whichever_client_sent_them(stores):
     """ "crc-a" is in partition 3 of 4 by librdkafka's default, and in 2 by that of Kafka's own."""
-    assert last_events.Follower("crc-a").partitions(4) == [2, 3]
+    assert last_events.Follower("crc-a", stores.settings).partitions(4) == [2, 3]
     send(stores, "crc-a", 10, 20, partition=3)
     send(stores, "crc-a", 60)
     recent = last_events.recent("crc-a", stores.settings)
@@ -635,8 +639,23 @@ def test_an_id_as_a_message_gives_it_can_be_banned(stores, db):
     decide(stores, "player", "a\ud800")  # contract 1.4: a lone surrogate is read as "?"
     decide(stores, "player", "\u00a0")
     assert banned(stores) == [("player", "a?"), ("player", "\u00a0")]
-    with pytest.raises(ModerationError, match=r"no id contains U\+0000"):
+    with pytest.raises(ModerationError, match=r"contains U\+0000"):
         decide(stores, "player", "a\0", anyway=True)
+
+
+def test_a_reason_and_an_author_may_come_from_another_encoding(stores, db):
+    """A shell hands on bytes that are not UTF-8, as Python's lone surrogates."""
+    write(db, ("USR-1", 10))
+    moderation.decide(stores.settings, "ban", "player", "USR-1", "caf\udce9", "Jos\udce9")
+    assert [row[3:] for row in moderation.bans(stores.settings)] == [("caf?", "Jos?")]
+    with pytest.raises(ModerationError, match=r"contains U\+0000"):
+        moderation.decide(stores.settings, "unban", "player", "USR-1", "a\0", "Ada")
+
+
+def test_who_decides_is_told_by_number_where_the_machine_knows_no_name(monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", Mock(side_effect=KeyError("uid not found: 12345")))
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert moderation.login_name() == "user 12345"
 
 
 def test_the_command_warns_first_and_shows_ids_as_they_are(stores, db):
