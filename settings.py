@@ -44,7 +44,8 @@ MOST_MB = 2**20  # a terabyte
 TEXT = (r"[^\x00-\x1f\x7f]+", "a text in one line")
 HOST = (r"[\w.-]+", "an IPv4 address, or the name of a host")
 ADDRESS = (r"[\w.:-]+", "an IP address, or the name of a host")
-PLACE = r"(\[[\w.:]+\]|[\w.-]+):\d{1,5}"
+PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"  # to 65535
+PLACE = rf"(\[[\w.:]+\]|[\w.-]+):{PORT}"
 HOST_PORT = (PLACE, "host:port")
 BROKERS = (rf"{PLACE}(,{PLACE})*", "host:port, or several of them separated by commas")
 DATABASE = (r"postgres(ql)?://[^/\s]+/\S+", "postgresql://user@host:port/database")
@@ -402,6 +403,7 @@ def _is_origin(text: str) -> bool:
     """Whether a browser may say this of a page: scheme, host and port, and nothing else."""
     try:
         parts = urlsplit(text)
+        parts.port  # noqa: B018 - it raises for one above 65535
     except ValueError:
         return False
     is_bare = text == f"{parts.scheme}://{parts.netloc}" == text.lower()

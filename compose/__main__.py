@@ -250,6 +250,7 @@ def main() -> int:
             print(f"{script} knows no {' '.join(unknown)}; see {script} --help", file=sys.stderr)
             return 2
         try:
+            checks.check_state_folder(settings)
             ended = VERBS[options.verb](*rest) or 0
         except SettingError as error:
             print(error, file=sys.stderr)

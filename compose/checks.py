@@ -34,7 +34,7 @@ def check(settings: Settings) -> None:
     _check_files(settings)
     for folder in (settings.state, Path(sys.prefix)):
         _check_path(folder)
-    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_state_folder(settings)
     services.check_data(settings)
     free = shutil.disk_usage(settings.state).free // 2**20
     if free < FREE_DISK_MB:
@@ -45,10 +45,36 @@ def check(settings: Settings) -> None:
     _check_ports(settings)
 
 
+def check_state_folder(settings: Settings) -> None:
+    """Raise SettingError when there is something in the state folder's place that cannot be it."""
+    folder = settings.state
+    if os.path.lexists(folder) and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+        raise _no_state_folder(
+            folder, "you may not read it" if folder.is_dir() else "it is no folder"
+        )
+
+
+def _make_state_folder(settings: Settings) -> None:
+    folder = settings.state
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _no_state_folder(folder, error.strerror) from None
+    if not os.access(folder, os.W_OK):
+        raise _no_state_folder(folder, "you may not write there")
+
+
+def _no_state_folder(folder: Path, why: str | None) -> SettingError:
+    return SettingError(
+        f"LEADERBOARD_STATE_FOLDER is {str(folder)!r}; it must be a folder of yours, or a place "
+        f"where one can be made ({why})."
+    )
+
+
 def _check_files(settings: Settings) -> None:
     for name, _, _ in SETTINGS:
         file = name.endswith("_file") and getattr(settings, name)
-        if file and not os.access(file, os.R_OK):
+        if file and (Path(file).is_dir() or not os.access(file, os.R_OK)):
             raise SettingError(
                 f"{_variable(name)} is {file!r}; it must be a file that can be read."
             )

@@ -430,7 +430,7 @@ def supervisor(settings: Settings) -> psutil.Process | None:
         # A copied folder has the file too. When the system runs that was copied, that is another.
         is_ours = not named.exists() or named.samefile(_config(settings))
         return process if named.name == _config(settings).name and is_ours else None
-    except (FileNotFoundError, ValueError, IndexError, psutil.Error):
+    except (OSError, ValueError, IndexError, psutil.Error):
         return None
 
 

@@ -165,6 +165,28 @@ def test_a_folder_that_some_program_cannot_find_is_one_sentence(name, free, tmp_
     assert not (tmp_path / name).exists()
 
 
+def test_a_state_folder_that_cannot_be_one_is_one_sentence(free, tmp_path):
+    file, dangling = tmp_path / "file", tmp_path / "link"
+    file.touch()
+    dangling.symlink_to(tmp_path / "nowhere" / "at all")
+    refused = r"^LEADERBOARD_STATE_FOLDER is '.*'; it must be a folder of yours"
+    for folder in (file, file / "below", dangling, tmp_path / ("x" * 256), Path("/proc/state")):
+        settings = replace(free, state_folder=str(folder))
+        with pytest.raises(SettingError, match=refused):
+            checks.check(settings)
+        assert services.is_up(settings) is False
+    for folder in (file, dangling):
+        with pytest.raises(SettingError, match=refused):
+            checks.check_state_folder(replace(free, state_folder=str(folder)))
+    for folder in (tmp_path, tmp_path / "new"):
+        checks.check_state_folder(replace(free, state_folder=str(folder)))
+
+
+def test_a_folder_is_no_file_that_holds_a_secret(free, tmp_path):
+    with pytest.raises(SettingError, match=r"API_TOKEN_FILE is .* must be a file"):
+        checks.check(replace(free, api_token_file=str(tmp_path)))
+
+
 def test_a_slow_machine_may_be_given_more_time(free):
     def refuse() -> None:
         raise ConnectionError("nobody listens")
