@@ -403,7 +403,7 @@ def _is_origin(text: str) -> bool:
     """Whether a browser may say this of a page: scheme, host and port, and nothing else."""
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 - it raises for one above 65535
+        _ = parts.port  # it raises ValueError for one above 65535
     except ValueError:
         return False
     is_bare = text == f"{parts.scheme}://{parts.netloc}" == text.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -227,7 +228,15 @@ READABLE = (
 
 def _sentence(error: Exception) -> str:
     text = str(error).strip()
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return text[:1].upper() + text[1:]
+
+
+def _forget_output() -> None:
+    """Leave what could not be written: Python would try again when it ends, and fail for it."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def main() -> int:
@@ -235,6 +244,8 @@ def main() -> int:
 
     One that could not ends them.
     """
+    if sys.stdout is None:  # closed, as by `scripts/status.sh >&-`: the exit code still tells
+        sys.stdout = io.StringIO()
     parser = argparse.ArgumentParser(
         prog="python -m compose",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -252,11 +263,17 @@ def main() -> int:
         try:
             checks.check_state_folder(settings)
             ended = VERBS[options.verb](*rest) or 0
+            sys.stdout.flush()
         except SettingError as error:
             print(error, file=sys.stderr)
             return 2
         except READABLE as error:
             print(_sentence(error), file=sys.stderr)
+            return 1
+        except OSError as error:  # a full disk, or a file of another user
+            if not isinstance(error, BrokenPipeError):  # whoever reads has had enough
+                print(_sentence(error), file=sys.stderr)
+            _forget_output()
             return 1
         except KeyboardInterrupt:
             return 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,25 @@ def test_the_callers_variables_lead_nowhere_else():
     names = {line.split("=")[0] for line in variables}
     assert not names & HOSTILE.keys()
     assert "PIP_INDEX_URL" in names
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (">&-", ""),  # closed, as where only the exit code is wanted
+        (">/dev/full", "No space left on device\n"),
+        ("| true", ""),
+    ],
+)
+def test_a_status_that_nobody_can_read_ends_without_a_traceback(option, where, said, tmp_path):
+    command = f"set -o pipefail; python -m compose status {option} {where}"
+    environment = os.environ | {"LEADERBOARD_STATE_FOLDER": str(tmp_path)}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment, cwd=PROJECT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (1, said)  # nothing runs
 
 
 @pytest.mark.parametrize(
