@@ -19,10 +19,14 @@ def visible(id_: str) -> str:
 
     It is for showing only: what identifies is the id itself.
     """
-    signs = (
-        each if each.isprintable() and each != BLANK else f"<U+{ord(each):04X}>" for each in id_
+    return UNSEEN_BLANKS.sub(lambda blanks: BLANK * len(blanks[0]), printable(id_, but=BLANK))
+
+
+def printable(text: str, but: str = "") -> str:
+    """A text whose other signs are shown as <U+200B>: none of them can steer a terminal."""
+    return "".join(
+        each if each.isprintable() and each not in but else f"<U+{ord(each):04X}>" for each in text
     )
-    return UNSEEN_BLANKS.sub(lambda blanks: BLANK * len(blanks[0]), "".join(signs))
 
 
 def folded(name: str) -> str:

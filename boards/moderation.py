@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from boards import lookups
-from boards.ids import visible
+from boards.ids import printable, visible
 from boards.kafka import BANS, replace
 from clients import postgres
 from clients.errors import first_line
@@ -183,7 +183,7 @@ def _show(rows: list[tuple[Any, ...]], empty: str, *titles: str) -> None:
     place = titles.index("id")
     for moment, *texts in rows:
         texts[place - 1] = visible(texts[place - 1])
-        table.add_row(f"{moment:%Y-%m-%d %H:%M:%S %Z}", *texts)
+        table.add_row(f"{moment:%Y-%m-%d %H:%M:%S %Z}", *map(printable, texts))
     Console(markup=False).print(table if rows else empty)
 
 

@@ -26,13 +26,15 @@ MINUTE_MILLIS = 60_000
 LOOKED_AT_RECORDS = 2_000
 REMEMBERED_IDS = 100_000  # at most, twice: about 36 MB
 LISTED = 1_000  # the last so many are kept
+SHOWN_LENGTH = 200  # characters of an id at most
 
 
 @dataclass(frozen=True)
 class SharedId:
     """An event, and the player whose event had its id before.
 
-    And where it is, and the time of its record, as ISO 8601 has it.
+    And where it is, and the time of its record, as ISO 8601 has it. A long id is cut: nothing
+    limits it but the size of a message.
     """
 
     event_id: str
@@ -53,8 +55,9 @@ class Uses:
 
     def __init__(self, minutes: int) -> None:
         self._millis = minutes * MINUTE_MILLIS
-        self._now: dict[str, str] = {}
-        self._before: dict[str, str] = {}
+        # By the hash of an id, because an id may be as long as a message.
+        self._now: dict[int, str] = {}
+        self._before: dict[int, str] = {}
         self._until = 0
 
     def other_user(self, event_id: str, user_id: str, recorded_millis: int) -> str | None:
@@ -63,8 +66,9 @@ class Uses:
             is_old = recorded_millis >= self._until + self._millis
             self._now, self._before = {}, {} if is_old else self._now
             self._until = recorded_millis + self._millis
-        other = self._now.get(event_id) or self._before.get(event_id)
-        self._now[event_id] = user_id
+        key = hash(event_id)
+        other = self._now.get(key) or self._before.get(key)
+        self._now[key] = user_id
         return other if other != user_id else None
 
 
@@ -95,7 +99,13 @@ class SharedIds:
             other = self._uses.other_user(event_id, user_id, record.timestamp)
             if other:
                 place = (record.topic, record.partition, record.offset)
-                yield SharedId(event_id, user_id, other, *place, event["recorded_at"].isoformat())
+                yield SharedId(
+                    event_id[:SHOWN_LENGTH],
+                    user_id,
+                    other,
+                    *place,
+                    event["recorded_at"].isoformat(),
+                )
 
 
 def _new_records(

@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from boards import shared_ids
+from boards.ids import visible
 from boards.shared_ids import SharedId
 from boards.sinks import sink
 from boards.snapshot import LEFT_BEHIND_SECONDS, STALE_SECONDS, Boards
@@ -371,10 +372,9 @@ def table(found: Status, width: int = WIDE) -> Table:
 
 def _shared(last: SharedId) -> str:
     place = f"{last.topic}-{last.partition}, offset {last.offset}"
-    return (
-        f"the last: {last.event_id} of {last.user_id}, and before of {last.other_user_id} "
-        f"({place}, {last.recorded_at})"
-    )
+    # A producer wrote them: what is in them must not steer the terminal.
+    event_id, user_id, other = map(visible, (last.event_id, last.user_id, last.other_user_id))
+    return f"the last: {event_id} of {user_id}, and before of {other} ({place}, {last.recorded_at})"
 
 
 def _line(job: Job, is_narrow: bool) -> str:

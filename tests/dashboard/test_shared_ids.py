@@ -52,6 +52,18 @@ def test_an_id_of_two_players_is_counted_and_listed_with_both(own):
     assert (found.topic, found.partition, found.offset, seen.count) == (own.topic, 2, 0, 1)
 
 
+def test_a_message_that_python_cannot_read_and_an_endless_id_do_no_harm(own):
+    deep = f"{'[' * 100_000}{']' * 100_000}"
+    seen = SharedIds(own)
+    seen.look()
+    with closing(KafkaProducer(bootstrap_servers=own.brokers)) as producer:
+        producer.send(own.topic, f'{{"event_id": "x", "user_id": {deep}}}'.encode(), partition=0)
+    send(own, (0, "ada", "x" * 500_000), (0, "bob", "x" * 500_000))
+    seen.look()
+    (found,) = shared_ids.listed(own)
+    assert (found.event_id, found.user_id, seen.count) == ("x" * 200, "bob", 1)
+
+
 def test_with_more_records_than_may_be_looked_at_the_newest_are(own, monkeypatch):
     monkeypatch.setattr(shared_ids, "LOOKED_AT_RECORDS", 2)
     seen = SharedIds(own)

@@ -235,6 +235,15 @@ def test_text_tells_the_last_id_that_two_players_used_and_that_is_no_problem():
     ]
 
 
+def test_what_a_producer_wrote_does_not_steer_the_terminal():
+    ids = ("\x1b[2Jx\a", "bob\u202e", "ada\x1b]0;hi")
+    shared = SharedId(*ids, "user-score", 2, 17, "2026-03-01")
+    assert (
+        "the last: <U+001B>[2Jx<U+0007> of bob<U+202E>, and before of ada<U+001B>]0;hi"
+        in " ".join(text(Status(shared_ids=[shared])).split())
+    )
+
+
 def test_a_jobs_line_breaks_between_its_figures_in_80_columns():
     name = JobName("score", "most_improved", "postgres")
     found = Status(
