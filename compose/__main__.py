@@ -172,7 +172,7 @@ def show_status(*options: str) -> int:
 
 def reset(*options: str) -> int:
     """wipe all data after asking; --yes does not ask; exit code 1 when nothing was wiped"""
-    if services.is_up(settings):
+    if services.is_up(settings) or services.orphans(settings):
         raise SetupError("it is running; scripts/stop.sh first")
     folder = settings.state / "data"
     question = f"Wipe all boards, events and job state in {folder}? [y/N] "

@@ -28,6 +28,11 @@ def check(settings: Settings) -> None:
     """
     if services.is_up(settings):
         raise SetupError("it is running already")
+    if left := services.orphans(settings):
+        raise SetupError(
+            f"{', '.join(left)} still run, though their supervisor was killed: "
+            "scripts/stop.sh first"
+        )
     settings.check_login()
     check_topics(chosen(settings), settings)
     flink.check_memory(settings)

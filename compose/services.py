@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,8 @@ from settings import PREFIX, PROJECT, Settings
 
 NATIVE = Path(__file__).parent / "native"
 STOP_SECONDS = 120
+STOP_WAIT_SECONDS = 20  # of one service, as the supervisor's own stopwaitsecs
+STATE_FOLDER = f"{PREFIX}STATE_FOLDER"  # by it a service tells whose it is
 # What the running services are told when they start, and what people ask for on the command line.
 TOLD_AT_START = {"games": "games", "rate_per_second": "rate"}
 
@@ -272,7 +275,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     if not settings.postgres_url:
         folders.append(postgres_server.programs().folder)
     path = ":".join([*map(str, folders), os.environ["PATH"]])
-    return flink.environment(flink.STATE_IN_FLINK) | {"PATH": path, "PROJECT_FOLDER": str(PROJECT)}
+    own = {"PATH": path, "PROJECT_FOLDER": str(PROJECT), STATE_FOLDER: str(settings.state)}
+    return flink.environment(flink.STATE_IN_FLINK) | own
 
 
 def note_started(settings: Settings) -> None:
@@ -434,6 +438,20 @@ def supervisor(settings: Settings) -> psutil.Process | None:
         return None
 
 
+def orphans(settings: Settings) -> dict[str, list[psutil.Process]]:
+    """The services that go on although their supervisor was killed, by name."""
+    found: dict[str, list[psutil.Process]] = {}
+    if is_up(settings):
+        return found
+    for process in psutil.process_iter():
+        with suppress(OSError, psutil.Error):  # one that has ended, or is another user's
+            environment = process.environ()
+            name = environment.get("SUPERVISOR_PROCESS_NAME")
+            if name and Path(environment[STATE_FOLDER]).samefile(settings.state):
+                found.setdefault(name, []).append(process)
+    return found
+
+
 def is_up(settings: Settings) -> bool:
     """Whether the supervisor runs."""
     return supervisor(settings) is not None
@@ -449,7 +467,11 @@ def states(settings: Settings) -> dict[str, str]:
     if is_up(settings):
         with suppress(SetupError), _supervisor(settings) as asked:
             return {info["name"]: info["statename"] for info in asked.getAllProcessInfo()}
-    return {service.name: "STOPPED" for service in services(settings)}
+    left = orphans(settings)
+    return {
+        service.name: "UNSUPERVISED" if service.name in left else "STOPPED"
+        for service in services(settings)
+    }
 
 
 def stop(settings: Settings) -> bool:
@@ -459,7 +481,7 @@ def stop(settings: Settings) -> bool:
     """
     process = supervisor(settings)
     if process is None:
-        return False
+        return _stop_orphans(settings)
     family = [process, *process.children(recursive=True)]
     process.terminate()
     _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
@@ -467,3 +489,17 @@ def stop(settings: Settings) -> bool:
         names = ", ".join(f"{each.name()} ({each.pid})" for each in left)
         raise SetupError(f"still running after {STOP_SECONDS} s: {names}")
     return True
+
+
+def _stop_orphans(settings: Settings) -> bool:
+    """Do the work of a supervisor that was killed. False when nothing runs without it."""
+    left = orphans(settings)
+    for service in reversed(services(settings)):
+        processes = left.get(service.name, [])
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.Signals[f"SIG{service.stop_signal}"])
+        for process in psutil.wait_procs(processes, timeout=STOP_WAIT_SECONDS)[1]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    return bool(left)

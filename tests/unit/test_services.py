@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -154,6 +155,33 @@ def test_a_copy_of_a_running_system_is_not_taken_for_it(named, is_ours, free, tm
             assert services.is_up(free) == is_ours
         finally:
             process.kill()
+
+
+def test_services_whose_supervisor_was_killed_are_told_and_stopped(free, tmp_path):
+    (free.state / "conf").mkdir()
+    (free.state / "conf" / "supervisord.conf").touch()
+
+    def started(name: str, folder: Path) -> subprocess.Popen:
+        own = {"SUPERVISOR_PROCESS_NAME": name, "LEADERBOARD_STATE_FOLDER": str(folder)}
+        return subprocess.Popen(["sleep", "60"], env=os.environ | own)
+
+    (tmp_path / "link").symlink_to("state")
+    with (
+        started("kafka", tmp_path / "link") as kafka,
+        started("postgres", free.state) as postgres,
+        started("kafka", tmp_path) as of_another,
+    ):
+        states = services.states(free)
+        assert (states["kafka"], states["postgres"]) == ("UNSUPERVISED", "UNSUPERVISED")
+        assert states["zookeeper"] == "STOPPED"
+        with pytest.raises(SetupError, match=r"supervisor was killed: scripts/stop\.sh first"):
+            checks.check(free)
+        assert services.stop(free)
+        assert None not in (kafka.poll(), postgres.poll())
+        assert of_another.poll() is None
+        of_another.kill()
+    assert not services.stop(free)
+    checks.check(free)
 
 
 @pytest.mark.parametrize("name", ["a:b", 'a"b', "a$b", "a`b", "a\\b", "a*", "a?", "[a]", "a\nb"])
