@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from clients.errors import SetupError
 from generator.record import Source
 from generator.run import FILE, KAFKA, OUTPUTS, Options, run_all
 from generator.stop import Stop
-from settings import settings
+from settings import BROKERS, settings
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -76,7 +77,7 @@ def add_output(group: Any, topic: str) -> None:
     group.add_argument("--path", metavar="FILE", help="the file to write")
     group.add_argument(
         "--metrics-port",
-        type=whole,
+        type=port,
         default=0,
         metavar="PORT",
         help="where Prometheus may ask how far it is; 0 = nowhere",
@@ -148,12 +149,12 @@ def _pair(text: str) -> tuple[int, int]:
 
 
 def _are_brokers(text: str) -> bool:
-    pairs = (each.rpartition(":") for each in text.split(","))
-    return all(host and port.isdecimal() for host, _, port in pairs)
+    return re.fullmatch(BROKERS[0], text, re.ASCII) is not None
 
 
 number = _checked(float, lambda value: 0 <= value < math.inf, "a number of 0 or more")
 whole = _checked(int, lambda value: value >= 0, "a whole number of 0 or more")
 positive = _checked(int, lambda value: value >= 1, "a whole number of 1 or more")
+port = _checked(int, lambda value: 0 <= value <= 65535, "a port, 0 to 65535")
 interval = _checked(_pair, lambda pair: 0 <= pair[0] <= pair[1], "LOW-HIGH, such as 5-15")
 brokers = _checked(str, _are_brokers, "host:port[,host:port…]")

@@ -107,22 +107,23 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="run by a JobManager in application mode: start its one job, with all boards",
     )
-    parser.add_argument(
+    work = parser.add_mutually_exclusive_group()
+    work.add_argument(
         "--rebuild",
         action="store_true",
         help="end what runs, empty the boards in the sink and compute them again from the topic",
     )
-    parser.add_argument(
+    work.add_argument(
         "--switch",
         action="store_true",
         help="the same for jobs that write to another sink, and only for those",
     )
-    parser.add_argument(
+    work.add_argument(
         "--suspend",
         action="store_true",
         help="stop what runs with a savepoint, from which the next submission goes on",
     )
-    parser.add_argument(
+    work.add_argument(
         "--resume",
         action="store_true",
         help="start what does not run, from its savepoint if it has one, as without any option",
@@ -132,7 +133,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="with --rebuild or --switch: remove older seasons of another length",
     )
-    parser.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
+    work.add_argument("--explain", action="store_true", help="print the plans and submit nothing")
     parser.add_argument("--verbose", action="store_true", help="show Flink's stack traces")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.jobs if name not in names]

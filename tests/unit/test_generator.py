@@ -363,6 +363,8 @@ def test_a_stop_ends_a_stream_while_it_waits():
         ("--path x", "--output file"),
         ("--output paper", "invalid choice"),
         ("--brokers localhost", "host:port"),
+        ("--brokers localhost:65536", "host:port"),
+        ("--metrics-port 65536", "a port, 0 to 65535"),
     ],
 )
 def test_bad_usage_is_explained(words, complaint, capsys):

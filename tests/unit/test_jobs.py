@@ -104,6 +104,13 @@ def test_an_unknown_option_does_nothing_and_names_the_script(script):
     assert "python -m" not in done.stderr
 
 
+@pytest.mark.parametrize("verb", ["--resume", "--rebuild", "--switch", "--explain"])
+def test_one_command_does_one_thing(verb):
+    done = jobs("--suspend", verb)
+    assert done.returncode == 2
+    assert f"argument {verb}: not allowed with argument --suspend" in done.stderr
+
+
 def test_verbose_shows_the_stack_trace():
     assert "Traceback" in jobs("--verbose", LEADERBOARD_FLINK_REST_ADDRESS=NOBODY_LISTENS).stderr
 
