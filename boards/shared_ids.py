@@ -18,7 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from boards.last_events import event_of
 from clients import kafka
-from clients.files import write_whole
+from clients.files import json_lines, write_whole
 from settings import Settings
 
 MINUTE_MILLIS = 60_000
@@ -141,9 +141,7 @@ def note(settings: Settings, found: list[SharedId]) -> None:
 
 def listed(settings: Settings) -> list[SharedId]:
     """The last ids that two players used, the newest first."""
-    path = _file(settings)
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [SharedId(**json.loads(line)) for line in reversed(lines)]
+    return [SharedId(**each) for each in reversed(json_lines(_file(settings)))]
 
 
 def _file(settings: Settings) -> Path:

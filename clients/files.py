@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -14,3 +17,16 @@ def write_whole(path: Path, text: str) -> None:
     own = path.with_suffix(f".{os.getpid()}")
     own.write_text(text)
     own.replace(path)
+
+
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file that has one in each line; nothing when there is no such file.
+
+    A line that a full disk or an editor has cut is left out: it must not hide all others.
+    """
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    found = []
+    for line in lines:
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [each for each in found if isinstance(each, dict)]

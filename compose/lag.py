@@ -18,7 +18,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from clients import offsets
-from clients.files import write_whole
+from clients.files import json_lines, write_whole
 from clients.offsets import Offsets
 from games import chosen
 from jobs import savepoints
@@ -197,10 +197,7 @@ def unknown_part(gap: Gap, known: Iterable[Gap]) -> Gap | None:
 
 def gaps(settings: Settings) -> list[Gap]:
     """All gaps that were ever seen."""
-    path = _file(settings)
-    if not path.exists():
-        return []
-    return [Gap(**json.loads(line)) for line in path.read_text().splitlines()]
+    return [Gap(**each) for each in json_lines(_file(settings))]
 
 
 def remember(settings: Settings, found: list[Gap]) -> None:
@@ -210,6 +207,9 @@ def remember(settings: Settings, found: list[Gap]) -> None:
     with _file(settings).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # status.sh and the monitor may look at the same time
         known = gaps(settings)
+        text = _file(settings).read_text(errors="replace")
+        if text and not text.endswith("\n"):
+            file.write("\n")  # a full disk has cut the last line
         for gap in filter(None, (unknown_part(each, known) for each in found)):
             file.write(json.dumps(asdict(gap)) + "\n")
 
@@ -217,9 +217,9 @@ def remember(settings: Settings, found: list[Gap]) -> None:
 def _noted(settings: Settings) -> dict[str, dict[str, tuple[int, int]]]:
     """Where jobs passed markers: what was committed and reached, by place and partition."""
     path = _markers_file(settings)
-    found: dict[str, dict[str, tuple[int, int]]] = (
-        json.loads(path.read_text()) if path.exists() else {}
-    )
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    with suppress(FileNotFoundError, ValueError):
+        found = json.loads(path.read_text())
     return found
 
 

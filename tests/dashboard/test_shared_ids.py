@@ -90,6 +90,9 @@ def test_the_list_keeps_the_last(tmp_path, monkeypatch):
         found = shared_ids.SharedId(str(number), "bob", "ada", "t", 0, number, "2026-03-01")
         shared_ids.note(settings, [found])
     assert [each.event_id for each in shared_ids.listed(settings)] == ["2", "1"]
+    with (tmp_path / "data" / "shared_ids.jsonl").open("a") as file:
+        file.write('{"event_id": "cut by a full di')
+    assert [each.event_id for each in shared_ids.listed(settings)] == ["2", "1"]
 
 
 @pytest.mark.parametrize(("minutes_later", "expected"), [(0, "ada"), (10, "ada"), (20, None)])

@@ -74,6 +74,18 @@ def test_a_gap_is_remembered_once_and_read_as_a_sentence(tmp_path):
     )
 
 
+@pytest.mark.parametrize("cut", ['{"job": "score: top_t', "\n\n", "\0\0\0", "7\n"])
+def test_a_line_that_a_full_disk_has_cut_hides_no_gap(cut, tmp_path):
+    settings = Settings(state_folder=str(tmp_path))
+    (tmp_path / "data").mkdir()
+    other = replace(GAP, partition=3)
+    lag.remember(settings, [GAP])
+    with (tmp_path / "data" / "gaps.jsonl").open("a") as file:
+        file.write(cut)
+    lag.remember(settings, [GAP, other])
+    assert lag.gaps(settings) == [GAP, other]
+
+
 def test_a_job_has_a_group_of_its_own_whichever_its_sink():
     assert JOB.group == replace(JOB, sink="kafka").group == "leaderboard.score.top_teams"
     assert replace(JOB, job=ALL_BOARDS, sink="kafka").group == "leaderboard.score.all_boards"
