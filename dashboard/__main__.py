@@ -15,7 +15,7 @@ from starlette.routing import Route
 from clients.errors import SetupError
 from dashboard import api, login, navigation
 from dashboard.headers import SERVER_SCRIPT, SecurityHeaders
-from dashboard.prefix import Kept
+from dashboard.prefix import Kept, OneDeep
 from settings import PROJECT, SettingError, Settings, refuse, settings
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def main() -> None:
     if settings.page_url:
         # A proxy may ask with another host, and still the page's own connection is no other site's.
         options["browser.serverAddress"] = urlsplit(settings.page_url).hostname
-    middleware = [Middleware(SecurityHeaders), beside_pages, Middleware(Kept, prefix=prefix)]
+    below = [Middleware(OneDeep, prefix=prefix), Middleware(Kept, prefix=prefix)]
+    middleware = [Middleware(SecurityHeaders), beside_pages, *below]
     script = PROJECT / "dashboard" / "pages" / "app.py"
     app = st.App(script, secrets=secrets, routes=below_root, middleware=middleware)
     app.run(config=options)

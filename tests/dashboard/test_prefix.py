@@ -161,6 +161,24 @@ def test_the_api_is_below_the_prefix_and_lists_itself_there(module, strips):
 
 
 @pytest.mark.parametrize("strips", [True, False], ids=["strips", "keeps"])
+def test_an_address_below_a_pages_leads_to_the_page(strips):
+    """There the page's shell would find none of its scripts, and stay white."""
+    with proxied("tests.dashboard.served", strips=strips) as (url, _):
+        for path, leads_to in (
+            ("/player/USR-42?top=5", "/player?top=5"),
+            ("/golf/9/holes", "/golf"),
+            ("/\\x.example/y", "/%5Cx.example"),
+        ):
+            answer = requests.get(url + path, allow_redirects=False, timeout=20)
+            assert (answer.status_code, answer.headers["Location"]) == (302, PREFIX + leads_to)
+        script = re.search(r'src="\./(static/[^"]+)"', requests.get(f"{url}/", timeout=20).text)
+        assert script
+        for path in ("_stcore/health", script[1]):
+            answer = requests.get(f"{url}/{path}", allow_redirects=False, timeout=20)
+            assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("strips", [True, False], ids=["strips", "keeps"])
 def test_people_log_in_below_the_prefix(browser, tmp_path: Path, strips: bool):
     provider = Provider()
     provider.claims = {"email": "ada@example.org", "email_verified": True}
