@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from boards.ids import visible
+from boards.ids import says_something, visible
 from dashboard.download import CSV, File
 
 STYLE = Path(__file__).with_name("style.css")
@@ -53,7 +53,7 @@ def identity(value: str, length: int = WHOLE_LENGTH) -> str:
 
 def label(name: str | None, known_by: str) -> str:
     """A name on one line; the id, as people can tell it from others, where there is no name."""
-    is_named = line(name) and name != known_by
+    is_named = says_something(line(name)) and name != known_by
     return line(name) if is_named else visible(known_by)
 
 

@@ -61,7 +61,7 @@ def found_players(rows: list[Row], choose: Choose, words: str) -> str:
         for row in rows
     ]
     heads = {"Name": "name", "Id": "", "Team": "", "Points": "n"}
-    nobody = f"No player's id or name contains {text(words)}"
+    nobody = f"No player's id or name contains {html.identity(words)}"
     return html.table("Found", heads, listed, "long", empty=nobody)
 
 
@@ -76,7 +76,7 @@ def found_teams(rows: list[Row], choose: Choose, words: str) -> str:
         for row in rows
     ]
     heads = {"Name": "name", "Id": "", "Points": "n"}
-    nobody = f"No team's id or name contains {text(words)}"
+    nobody = f"No team's id or name contains {html.identity(words)}"
     return html.table("Found", heads, listed, "long", empty=nobody)
 
 
