@@ -6,15 +6,16 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that whoever reads meanwhile sees the old or the new one, whole.
 
-    Raises OSError where nothing may be written.
+    Several may write it at once: one of theirs stays. Raises OSError where nothing may be written.
     """
-    own = path.with_suffix(f".{os.getpid()}")
+    own = path.with_suffix(f".{os.getpid()}-{get_ident()}")
     own.write_text(text)
     own.replace(path)
 
