@@ -146,7 +146,11 @@ class KafkaSink:
         retention = str(max(millis, 10 * 60_000))
         return compacted | {"cleanup.policy": "compact,delete", RETENTION: retention}
 
+    def let_jobs_end(self) -> None:
+        self.create(chosen(self._settings))  # a topic that somebody has deleted
+
     def clear(self, tables: Iterable[Table], since: int = 0) -> None:
+        self.create(chosen(self._settings))
         for table in tables:
             column = table.archived_by
             held = live_rows(self._settings, table.topic) if since and column else {}
@@ -394,7 +398,8 @@ class KafkaFold(Background):
             db = folded_tables(self._game.listed)
             missing = set(self._tables) - consumer.topics()
             if missing:
-                raise LookupError(f"it has no topic {', '.join(sorted(missing))}")
+                names = ", ".join(sorted(missing))
+                raise LookupError(f"it has no topic {names}; scripts/rebuild.sh makes it again")
             partitions = [TopicPartition(topic, 0) for topic in self._tables]
             consumer.assign(partitions)
             consumer.seek_to_beginning()

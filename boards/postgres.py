@@ -160,6 +160,9 @@ class PostgresSink:
                 sql.read("postgres/view.sql", view=f"{name}_count", select=named, **ROLES)
             )
 
+    def let_jobs_end(self) -> None:
+        pass  # they wait for nothing
+
     def clear(self, tables: Iterable[Table], since: int = 0) -> None:
         owner = postgres.owner_dsn(self._settings)
         with postgres.connect(owner) as db, db.cursor() as cursor:

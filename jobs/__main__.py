@@ -383,6 +383,8 @@ def _to_end(options: argparse.Namespace, names: Iterable[JobName]) -> set[JobNam
 def _end(jobs: Mapping[JobName, str]) -> None:
     if not jobs:
         return
+    for each in {name.sink for name in jobs}:
+        sink(each, settings).let_jobs_end()
     _say("Ending the jobs that are replaced")
     for name, job_id in jobs.items():
         flink.cancel(settings, job_id)
