@@ -499,7 +499,9 @@ def _stop_orphans(settings: Settings) -> bool:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.Signals[f"SIG{service.stop_signal}"])
-        for process in psutil.wait_procs(processes, timeout=STOP_WAIT_SECONDS)[1]:
+        deaf = psutil.wait_procs(processes, timeout=STOP_WAIT_SECONDS)[1]
+        for process in deaf:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(deaf)
     return bool(left)

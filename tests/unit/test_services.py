@@ -163,7 +163,9 @@ def test_services_whose_supervisor_was_killed_are_told_and_stopped(free, tmp_pat
 
     def started(name: str, folder: Path) -> subprocess.Popen:
         own = {"SUPERVISOR_PROCESS_NAME": name, "LEADERBOARD_STATE_FOLDER": str(folder)}
-        return subprocess.Popen(["sleep", "60"], env=os.environ | own)
+        # What a shell starts in the background ignores SIGINT, and so would these.
+        command = ["env", "--default-signal=INT", "sleep", "60"]
+        return subprocess.Popen(command, env=os.environ | own)
 
     (tmp_path / "link").symlink_to("state")
     with (
