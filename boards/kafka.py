@@ -23,11 +23,11 @@ from clients import kafka, offsets
 from clients.errors import BoardsUnavailable, SetupError, first_line
 from games import chosen, season, sql
 from games.board import Board, Game, Table
+from games.season import HOUR_MILLIS
 from settings import SettingError, Settings
 
 Record = tuple[bytes, bytes | None, Sequence[tuple[str, bytes]]]  # key, value, headers
 
-HOUR_MILLIS = 3_600_000
 CONNECT_MILLIS = 15_000
 SILENT_SECONDS = 3 * kafka.ANSWER_SECONDS  # after so long without an answer, boards are not shown
 FOLD_SECONDS = 30  # the first fold reads every record since the last compaction
@@ -146,11 +146,10 @@ class KafkaSink:
         retention = str(max(millis, 10 * 60_000))
         return compacted | {"cleanup.policy": "compact,delete", RETENTION: retention}
 
-    def let_jobs_end(self) -> None:
-        self.create(chosen(self._settings))  # a topic that somebody has deleted
+    def restore(self) -> None:
+        self.create(chosen(self._settings))
 
     def clear(self, tables: Iterable[Table], since: int = 0) -> None:
-        self.create(chosen(self._settings))
         for table in tables:
             column = table.archived_by
             held = live_rows(self._settings, table.topic) if since and column else {}

@@ -34,12 +34,12 @@ from games.score import (
     SHORT_SECONDS,
     STREAK_EVENTS,
 )
+from games.season import HOUR_MILLIS
 from settings import Settings
 
 SHOWN_EVENTS = 20
 LOOKED_BACK_RECORDS = 5_000  # of each partition of a player, at the first look
 FOLLOWED_PLAYERS = 50  # at one time
-HOUR_MILLIS = 3_600_000
 
 
 @dataclass(frozen=True)

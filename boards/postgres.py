@@ -160,8 +160,8 @@ class PostgresSink:
                 sql.read("postgres/view.sql", view=f"{name}_count", select=named, **ROLES)
             )
 
-    def let_jobs_end(self) -> None:
-        pass  # they wait for nothing
+    def restore(self) -> None:
+        pass  # no job waits for a table
 
     def clear(self, tables: Iterable[Table], since: int = 0) -> None:
         owner = postgres.owner_dsn(self._settings)

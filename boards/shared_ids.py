@@ -19,9 +19,9 @@ from kafka import KafkaConsumer, TopicPartition
 from boards.last_events import event_of
 from clients import kafka
 from clients.files import json_lines, write_whole
+from games.season import MINUTE_MILLIS
 from settings import Settings
 
-MINUTE_MILLIS = 60_000
 # Of a partition, at one look. Of more, only the newest: who makes wrong ids makes them all day.
 LOOKED_AT_RECORDS = 2_000
 REMEMBERED_IDS = 100_000  # at most, twice: about 36 MB
@@ -134,9 +134,8 @@ def note(settings: Settings, found: list[SharedId]) -> None:
         return
     path = _file(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = path.read_text().splitlines() if path.exists() else []
-    lines += [json.dumps(asdict(each)) for each in found]
-    write_whole(path, "\n".join(lines[-LISTED:]) + "\n")
+    last = [*json_lines(path), *map(asdict, found)][-LISTED:]
+    write_whole(path, "".join(json.dumps(each) + "\n" for each in last))
 
 
 def listed(settings: Settings) -> list[SharedId]:

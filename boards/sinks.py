@@ -40,8 +40,8 @@ class Sink(Protocol):
     def create(self, games: Sequence[Game]) -> None:
         """Create what is not there yet, and bring the rest up to date."""
 
-    def let_jobs_end(self) -> None:
-        """Bring back what a job would wait for before it ends."""
+    def restore(self) -> None:
+        """Make again what somebody has deleted and a job waits for, even to end."""
 
     def clear(self, tables: Iterable[Table], since: int = 0) -> None:
         """Remove the rows of tables, but for archived ones older than `since` (epoch millis)."""

@@ -221,6 +221,8 @@ def _submit(options: argparse.Namespace) -> None:
     _check_seasons(options, fresh, (jobs.keys() | going_on.keys()) - ending)
     _check_slots(len(plans), len(ending & jobs.keys()))
     # Only now that the new plans are known to be sound.
+    for each in {name.sink for name in ending | fresh}:
+        sink(each, settings).restore()
     _end({name: jobs[name] for name in ending & jobs.keys()})
     savepoints.forget(settings, ending)
     _clear(fresh)
@@ -383,8 +385,6 @@ def _to_end(options: argparse.Namespace, names: Iterable[JobName]) -> set[JobNam
 def _end(jobs: Mapping[JobName, str]) -> None:
     if not jobs:
         return
-    for each in {name.sink for name in jobs}:
-        sink(each, settings).let_jobs_end()
     _say("Ending the jobs that are replaced")
     for name, job_id in jobs.items():
         flink.cancel(settings, job_id)

@@ -24,7 +24,7 @@ def test_a_deleted_topic_is_told_with_what_makes_it_again(stores: Stack):
         eventually(is_gone)
         with pytest.raises(BoardsUnavailable, match=r"no topic top-teams; scripts/rebuild\.sh"):
             kafka.read(GAME)
-        kafka.clear([TOP_TEAMS])
+        kafka.restore()
         assert TOP_TEAMS.topic in admin.list_topics()
 
     def is_there() -> None:
