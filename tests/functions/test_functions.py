@@ -105,7 +105,7 @@ def sums(table, rows):
     name) with ends in seconds; slides of 1 s, windows of 2 and 4 s.
     """
 
-    def run(*given: tuple, at_least: int = 1, kept: int = 0, lag: int = 0) -> list[tuple]:
+    def run(*given: tuple, kept: int = 0, lag: int = 0) -> list[tuple]:
         name = table(
             "k STRING, points BIGINT, name STRING",
             [{"k": k, "millis": millis, "points": p, "name": n} for k, millis, p, n in given],
@@ -116,7 +116,7 @@ def sums(table, rows):
             FROM sliding_sums(
                 input => TABLE {name} PARTITION BY k, summed => DESCRIPTOR(points),
                 slide_millis => 1000, windows_millis => '2000, 4000',
-                at_least => {at_least}, latest => DESCRIPTOR(name), kept_minutes => {kept},
+                latest => DESCRIPTOR(name), kept_minutes => {kept},
                 on_time => DESCRIPTOR(happened_at), uid => 'sums')"""
         )
         return sorted(found)
@@ -131,14 +131,6 @@ def test_windows_of_one_slide_end_together(sums):
         ("a", 3, [2, 3], [1, 2], "A"),
         ("a", 4, [4, 7], [1, 3], "A"),
         ("a", 5, [4, 6], [1, 2], "A"),
-    ]
-
-
-def test_few_rows_are_not_told(sums):
-    given = ("a", 100, 1, "A"), ("a", 200, 2, "A"), ("b", 1_100, 4, "B"), ("a", 3_000, 8, "A")
-    assert sums(*given, at_least=2) == [
-        ("a", 1, [3, 3], [2, 2], "A"),
-        ("a", 2, [3, 3], [2, 2], "A"),
     ]
 
 
@@ -167,6 +159,16 @@ def test_a_name_is_known_long_after_its_window(sums):
     assert ("a", 3601, [1, 1], [1, 1], "A") in sums(*given, kept=61)
     forgotten = sums(*given[:1], ("b", 3_000_000, 1, "B"), given[1], kept=1)
     assert ("a", 3601, [1, 1], [1, 1], None) in forgotten
+
+
+def test_the_time_to_forget_a_key_is_the_end_of_no_window(sums):
+    given = ("a", 100, 1, "A"), ("a", 60_500, 2, "A")
+    assert sums(*given, kept=1) == [
+        ("a", 1, [1, 1], [1, 1], "A"),
+        ("a", 2, [1, 1], [1, 1], "A"),
+        ("a", 61, [2, 2], [1, 1], "A"),
+        ("a", 62, [2, 2], [1, 1], "A"),
+    ]
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ WITH playing AS (
         summed => DESCRIPTOR(score),
         slide_millis => ${streak_slide_seconds}000,
         windows_millis => '10000, 60000',
-        at_least => 1,
         latest => DESCRIPTOR(user_name, team_name),
         kept_minutes => ${kept_minutes},
         on_time => DESCRIPTOR(event_at),

@@ -1,14 +1,16 @@
 package leaderboard.functions;
 
-import java.io.IOException;
 import java.io.Serializable;
-import java.nio.CharBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonParser;
+import org.apache.flink.shaded.guava33.com.google.common.base.CharMatcher;
+import org.apache.flink.shaded.guava33.com.google.common.math.LongMath;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonToken;
 import org.apache.flink.table.api.ValidationException;
-import org.apache.flink.table.data.binary.BinaryStringData;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.types.logical.LogicalTypeRoot;
 
 /**
@@ -32,104 +34,102 @@ final class Field implements Serializable {
                     "(optional )?(?:(number)(?: from (-?\\d{1,18}) to (-?\\d{1,18}))?"
                             + "|(text|id)(?: up to (\\d{1,9}))?)");
     private static final Pattern WHITE_SPACE = Pattern.compile("[ \\t\\n\\r]*+");
+    private static final Pattern NUMBER =
+            Pattern.compile(
+                    "([+-]?)(?=\\.?\\d)(\\d*+)\\.?+(\\d*+)(?:[eE]([+-]?)(?=\\d)0*+(\\d*+))?+");
+    private static final CharMatcher ZERO = CharMatcher.is('0');
+    private static final int LONGEST = 18; // digits that surely fit into a long
 
-    final String name;
+    private final String name;
     private final boolean isOptional;
     private final boolean isNumber;
     private final boolean isId;
-    private final boolean isStored;
     private final long least;
     private final long most;
 
-    private Field(String name, Matcher rule) {
+    /** Throws ValidationException for a rule that is none for a column of that type. */
+    Field(String name, String rule, LogicalTypeRoot type) {
+        Matcher parts = RULE.matcher(rule);
+        isNumber = type == LogicalTypeRoot.BIGINT;
+        if (!parts.matches() || isNumber != (parts.group(2) != null)) {
+            throw new ValidationException(
+                    "'checked-json.fields." + name + "' = '" + rule + "' is no rule for a " + type
+                            + ". Rules are '[optional] number [from A to B]' for a BIGINT and"
+                            + " '[optional] text|id [up to N]' for a STRING.");
+        }
         this.name = name;
-        isOptional = rule.group(1) != null;
-        isNumber = rule.group(2) != null;
-        isId = "id".equals(rule.group(5));
-        isStored = rule.group(6) != null;
-        String first = isNumber ? rule.group(3) : null;
-        String last = isNumber ? rule.group(4) : rule.group(6);
-        least = first == null ? Long.MIN_VALUE : Long.parseLong(first);
+        isOptional = parts.group(1) != null;
+        isId = "id".equals(parts.group(5));
+        String last = parts.group(isNumber ? 4 : 6);
+        least = parts.group(3) == null ? Long.MIN_VALUE : Long.parseLong(parts.group(3));
         most = last == null ? Long.MAX_VALUE : Long.parseLong(last);
     }
 
-    /** Throws ValidationException for a rule that is none. */
-    static Field of(String name, String rule) {
-        Matcher matcher = RULE.matcher(rule);
-        if (!matcher.matches()) {
-            throw new ValidationException(
-                    "'checked-json.fields." + name + "' = '" + rule + "' is no rule. Rules are"
-                            + " '[optional] number [from A to B]' and"
-                            + " '[optional] text|id [up to N]'.");
+    /**
+     * Puts the value of a token, which is null when there is none, into a row. Returns why the
+     * message is to be rejected for it, or null.
+     */
+    String read(JsonToken token, String text, GenericRowData row, int place) {
+        if (token == null || token == JsonToken.VALUE_NULL) {
+            return isOptional ? null : name + " missing";
         }
-        return new Field(name, matcher);
+        return isNumber ? readNumber(token, text, row, place) : readText(token, text, row, place);
     }
 
-    LogicalTypeRoot type() {
-        return isNumber ? LogicalTypeRoot.BIGINT : LogicalTypeRoot.VARCHAR;
+    private String readNumber(JsonToken token, String text, GenericRowData row, int place) {
+        boolean isUsual = token == JsonToken.VALUE_NUMBER_INT && text.length() <= LONGEST;
+        Long number = isUsual ? Long.valueOf(text) : wholeNumber(text);
+        row.setField(place, number);
+        if (number == null) {
+            return isOptional ? null : name + " not a whole number";
+        }
+        if (number < least) {
+            return name + " below " + least;
+        }
+        return number > most ? name + " above " + most : null;
     }
 
-    /** Why a message without the field is rejected; null when it may be absent. */
-    String missing() {
-        return isOptional ? null : name + " missing";
+    private String readText(JsonToken token, String text, GenericRowData row, int place) {
+        if (isOptional && (token != JsonToken.VALUE_STRING || text.isEmpty())) {
+            return null;
+        }
+        if (token.isStructStart()) {
+            return name + " not a text";
+        }
+        row.setField(place, StringData.fromBytes(text.getBytes(StandardCharsets.UTF_8)));
+        if (isId && WHITE_SPACE.matcher(text).matches()) {
+            return name + " blank";
+        }
+        if (text.codePointCount(0, text.length()) > most) {
+            return name + " too long";
+        }
+        return most < Long.MAX_VALUE && text.indexOf('\0') >= 0 ? "U+0000 in a text" : null;
     }
 
     /**
-     * Reads the value at which a parser stands into {@code values[place]}. Returns why the message
-     * is to be rejected for it, or null.
+     * The number that a text says; null when it is no number, or not a whole one. Takes time in
+     * proportion to the length of the text, which BigDecimal does not.
      */
-    String read(JsonParser parser, Object[] values, int place) throws IOException {
-        values[place] = null;
-        JsonToken token = parser.currentToken();
-        if (token.isStructStart()) {
-            parser.skipChildren();
-            return wrongType();
-        }
-        if (token == JsonToken.VALUE_NULL) {
-            return missing();
-        }
-        return isNumber
-                ? readNumber(parser, token, values, place)
-                : readText(parser, token, values, place);
-    }
-
-    private String wrongType() {
-        return isOptional ? null : name + (isNumber ? " not a whole number" : " not a text");
-    }
-
-    private String readNumber(JsonParser parser, JsonToken token, Object[] values, int place)
-            throws IOException {
-        Long number = null;
-        if (token == JsonToken.VALUE_NUMBER_INT && parser.getTextLength() <= 18) {
-            number = parser.getLongValue();
-        } else if (token.isNumeric() || token == JsonToken.VALUE_STRING) {
-            number = WholeNumber.of(parser.getText());
-        }
-        values[place] = number;
-        if (number == null) {
-            return wrongType();
-        }
-        return number < least
-                ? name + " below " + least
-                : number > most ? name + " above " + most : null;
-    }
-
-    private String readText(JsonParser parser, JsonToken token, Object[] values, int place)
-            throws IOException {
-        int length = parser.getTextLength();
-        if (isOptional && (token != JsonToken.VALUE_STRING || length == 0)) {
+    private static Long wholeNumber(String text) {
+        Matcher number = NUMBER.matcher(text);
+        if (!number.matches()) {
             return null;
         }
-        CharBuffer characters =
-                CharBuffer.wrap(parser.getTextCharacters(), parser.getTextOffset(), length);
-        BinaryStringData text = Text.of(characters);
-        values[place] = text;
-        if (isId && WHITE_SPACE.matcher(characters).matches()) {
-            return name + " blank";
+        String digits = number.group(2) + number.group(3);
+        long exponent = signed(number.group(4), Objects.toString(number.group(5), ""));
+        long point = LongMath.saturatedAdd(number.group(2).length(), exponent);
+        int behind = (int) Math.max(0, Math.min(point, digits.length()));
+        if (!ZERO.matchesAllOf(digits.substring(behind))) {
+            return null;
         }
-        if (length > most && text.numChars() > most) {
-            return name + " too long";
-        }
-        return isStored && Text.has(characters, '\0') ? "U+0000 in a text" : null;
+        String whole = ZERO.trimLeadingFrom(digits.substring(0, behind));
+        int zeros = whole.isEmpty() ? 0 : (int) Math.min(point - behind, LONGEST);
+        return signed(number.group(1), whole + "0".repeat(zeros));
+    }
+
+    /** The number of these digits; the largest, when they are too many for a long. */
+    private static long signed(String sign, String digits) {
+        long size = digits.length() > LONGEST ? Long.MAX_VALUE : Long.parseLong("0" + digits);
+        return "-".equals(sign) ? -size : size;
     }
 }

@@ -1,21 +1,16 @@
 package leaderboard.functions;
 
-import java.util.List;
+import static org.apache.flink.table.types.logical.LogicalTypeRoot.*;
+
+import java.util.Arrays;
 import org.apache.flink.metrics.Counter;
-import org.apache.flink.table.api.DataTypes;
+import org.apache.flink.shaded.guava33.com.google.common.hash.Hashing;
 import org.apache.flink.table.api.dataview.MapView;
-import org.apache.flink.table.catalog.DataTypeFactory;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.utils.ProjectedRowData;
 import org.apache.flink.table.functions.FunctionContext;
-import org.apache.flink.table.functions.ProcessTableFunction;
-import org.apache.flink.table.functions.SpecializedFunction;
-import org.apache.flink.table.functions.UserDefinedFunction;
-import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.inference.CallContext;
-import org.apache.flink.table.types.inference.TypeInference;
-import org.apache.flink.table.types.logical.LogicalTypeRoot;
-import org.apache.flink.types.ColumnList;
+import org.apache.flink.table.types.inference.StaticArgumentTrait;
 
 /**
  * De-duplication that depends on nothing but the rows. Of the rows of a key with one id, the first
@@ -25,12 +20,9 @@ import org.apache.flink.types.ColumnList;
  * <pre>{@code
  * SELECT * FROM first_arrivals(
  *     input => TABLE payments PARTITION BY account,
- *     id => DESCRIPTOR(payment_id),
- *     time_millis => DESCRIPTOR(recorded_millis),
- *     within_minutes => 10,
- *     parts => 1,
- *     on_time => DESCRIPTOR(paid_at),
- *     uid => 'first-payments'
+ *     id => DESCRIPTOR(payment_id), time_millis => DESCRIPTOR(recorded_millis),
+ *     within_minutes => 10, parts => 1,
+ *     on_time => DESCRIPTOR(paid_at), uid => 'first-payments'
  * )
  * }</pre>
  *
@@ -40,32 +32,17 @@ import org.apache.flink.types.ColumnList;
  * <p>The ids of a key lie in so many parts. 1 is best on the heap. RocksDB reads and writes a
  * part whole for each row: there 1024 keep a key fast that has very many ids.
  */
-public final class FirstArrivals extends ProcessTableFunction<RowData>
-        implements SpecializedFunction {
+public final class FirstArrivals extends KeyedFunction<FirstArrivals.Ids> {
     private static final long serialVersionUID = 1L;
-    private static final int MINUTE_MILLIS = 60_000;
+    private static final long MINUTE_MILLIS = 60_000;
     // Watermarks are of all partitions, and one may be behind the others: ids stay so much longer.
     private static final int SPARE_MINUTES = 60;
 
-    /** The ids of a part. The first has the minute of the key's last row, and of its timer's. */
-    public static class Part extends Ids {
-        public int newest;
-        public int newestAtTimer;
-    }
-
-    private static final List<Call.Argument> ARGUMENTS =
-            List.of(
-                    Call.Argument.columns("id", LogicalTypeRoot.VARCHAR),
-                    Call.Argument.columns("time_millis", LogicalTypeRoot.BIGINT),
-                    Call.Argument.number("within_minutes"),
-                    Call.Argument.number("parts"));
-
-    private final DataType input;
-    private final int id;
-    private final int time;
-    private final int within;
-    private final int parts;
-    private final int[] passed;
+    private final int id = column("id", VARCHAR);
+    private final int time = column("time_millis", BIGINT);
+    private final int within = number("within_minutes");
+    private final int parts = number("parts");
+    private final int[] passed = others();
     private transient ProjectedRowData output;
     private transient Counter repetitions;
 
@@ -73,29 +50,9 @@ public final class FirstArrivals extends ProcessTableFunction<RowData>
         this(null);
     }
 
-    private FirstArrivals(Call call) {
-        input = call == null ? null : call.input();
-        id = call == null ? 0 : call.column("id");
-        time = call == null ? 0 : call.column("time_millis");
-        within = call == null ? 0 : call.number("within_minutes");
-        parts = call == null ? 1 : call.number("parts");
-        passed = call == null ? null : call.others();
-    }
-
-    @Override
-    public UserDefinedFunction specialize(SpecializedContext context) {
-        return new FirstArrivals(new Call(context.getCallContext(), ARGUMENTS));
-    }
-
-    @Override
-    public TypeInference getTypeInference(DataTypeFactory types) {
-        return Call.inference(
-                types, input, true, ARGUMENTS, Part.class, FirstArrivals::fields);
-    }
-
-    private static List<DataTypes.Field> fields(CallContext context) {
-        Call call = new Call(context, ARGUMENTS);
-        return call.fields(call.others());
+    private FirstArrivals(CallContext call) {
+        super(call, FirstArrivals::new, Ids.class, StaticArgumentTrait.REQUIRE_ON_TIME);
+        gives(passed);
     }
 
     @Override
@@ -104,55 +61,91 @@ public final class FirstArrivals extends ProcessTableFunction<RowData>
         repetitions = context.getMetricGroup().counter("repetitions");
     }
 
-    public void eval(
-            Context context,
-            MapView<Integer, Part> kept,
-            RowData row,
-            ColumnList idColumn,
-            ColumnList timeColumn,
-            Integer withinMinutes,
-            Integer partCount)
+    public void eval(Context context, MapView<Integer, Ids> kept, RowData row, Object... rest)
             throws Exception {
         if (within == 0 || row.isNullAt(id)) {
             collect(output.replaceRow(row));
             return;
         }
         int minute = (int) (row.getLong(time) / MINUTE_MILLIS);
-        Part first = kept.get(0);
-        if (first == null) {
-            first = new Part();
-            first.newestAtTimer = minute;
-            long end = (minute + within + SPARE_MINUTES) * (long) MINUTE_MILLIS;
-            context.timeContext(Long.class).registerOnTime(end);
-        }
-        long hash = Text.hash(row.getString(id));
+        byte[] text = row.getString(id).toBytes();
+        long hash = Hashing.farmHashFingerprint64().hashBytes(text).asLong();
         int part = (int) Math.floorMod(hash >>> 32, (long) parts);
-        Part ids = part == 0 ? first : kept.get(part);
-        ids = ids == null ? new Part() : ids;
-        boolean isFirst = ids.add(hash, minute, within);
-        first.newest = Math.max(first.newest, minute);
-        kept.put(0, first);
-        if (part != 0) {
-            kept.put(part, ids);
+        Ids ids = kept.get(part);
+        if (ids == null) {
+            ids = new Ids();
+            context.timeContext(Long.class).registerOnTime(end(minute));
         }
-        if (isFirst) {
+        if (ids.add(hash, minute, within)) {
             collect(output.replaceRow(row));
         } else {
             repetitions.inc();
         }
+        kept.put(part, ids);
     }
 
-    /** Forgets a key that had no rows since its timer was set; else waits for its last row. */
-    public void onTimer(OnTimerContext context, MapView<Integer, Part> kept) throws Exception {
-        TimeContext<Long> time = context.timeContext(Long.class);
-        Part first = kept.get(0);
-        if (first.newest <= first.newestAtTimer) {
-            kept.clear();
-            return;
+    /** When a key is forgotten whose last id is of that minute. */
+    private long end(int minute) {
+        return (minute + within + SPARE_MINUTES) * MINUTE_MILLIS;
+    }
+
+    public void onTimer(OnTimerContext context, MapView<Integer, Ids> kept) throws Exception {
+        TimeContext<Long> clock = context.timeContext(Long.class);
+        int last = 0;
+        for (Ids ids : kept.values()) {
+            last = Math.max(last, Arrays.stream(ids.minutes).max().orElseThrow());
         }
-        long later = (first.newest - first.newestAtTimer) * (long) MINUTE_MILLIS;
-        time.registerOnTime(time.time() + later);
-        first.newestAtTimer = first.newest;
-        kept.put(0, first);
+        if (end(last) > clock.time()) {
+            clock.registerOnTime(end(last));
+        } else {
+            kept.clear();
+        }
+    }
+
+    /**
+     * Ids that were seen not long ago, each as 64 bits of hash and the minute in which it was last
+     * counted: a hash table with open addressing, about 17 bytes an id. Two different ids are taken
+     * for one with a chance of n / 2^64, where n is how many the key has had in that time.
+     */
+    public static class Ids {
+        private static final int FEWEST = 4; // places; a power of two, as every number of them
+
+        public long[] hashes = new long[FEWEST];
+        public int[] minutes = new int[FEWEST]; // 0 where there is none
+        public int size;
+
+        /** Adds an id; false when it was there already, at most so many minutes away. */
+        boolean add(long hash, int minute, int within) {
+            int place = (int) hash & hashes.length - 1;
+            while (minutes[place] != 0 && hashes[place] != hash) {
+                place = place + 1 & hashes.length - 1;
+            }
+            if (minutes[place] != 0 && Math.abs(minute - minutes[place]) <= within) {
+                return false;
+            }
+            size += minutes[place] == 0 ? 1 : 0;
+            hashes[place] = hash;
+            minutes[place] = minute;
+            if (size > hashes.length - hashes.length / 4) {
+                rebuild(Math.max(minute - within, 1), within);
+            }
+            return true;
+        }
+
+        /** Leaves out what is older, in a table that is as large as the rest needs. */
+        private void rebuild(int oldest, int within) {
+            long[] oldHashes = hashes;
+            int[] oldMinutes = minutes;
+            int left = (int) Arrays.stream(minutes).filter(minute -> minute >= oldest).count();
+            int places = Integer.highestOneBit(Math.max(FEWEST, left * 3 / 2) - 1) << 1;
+            hashes = new long[places];
+            minutes = new int[places];
+            size = 0;
+            for (int i = 0; i < oldHashes.length; i++) {
+                if (oldMinutes[i] >= oldest) {
+                    add(oldHashes[i], oldMinutes[i], within);
+                }
+            }
+        }
     }
 }
