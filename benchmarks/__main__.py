@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 
-from benchmarks import cases, report, system
+from benchmarks import cases, report, running, system
 from benchmarks.screen import Screen
 from clients import flink
 from settings import settings
 from tests.conftest import Stack
+
+WHOLE = "running"  # starts and stops its services itself
 
 
 def main() -> int:
@@ -21,6 +25,21 @@ def main() -> int:
     screen.print(machine)
     file = settings.state / "quick.json" if options.quick else report.RESULTS
     failed = []
+
+    def measure(name: str, case: Callable[[], list[report.Row]]) -> None:
+        screen.rule(name)
+        try:
+            rows = case()
+        except Exception as error:
+            what = flink.readable(error) if str(error) else repr(error)
+            screen.print(f"{name} failed: {what}", style="bold red", markup=False)
+            failed.append(name)
+            return
+        screen.print(*report.tables(rows))
+        report.keep(file, name, machine, rows)
+
+    if WHOLE in options.cases:
+        measure(WHOLE, lambda: running.measured(settings, screen))
     for memory_mb, names in _by_memory(options.cases).items():
         # The boards alone: what everybody's totals cost is measured apart.
         stack = Stack(settings, dict(os.environ)).changed(
@@ -31,17 +50,9 @@ def main() -> int:
             bench = cases.Bench(stack.settings, _sizes(options), screen)
             bench.warm_up()
             for name in names:
-                screen.rule(name)
-                try:
-                    rows = cases.CASES[name](bench)
-                except Exception as error:
-                    what = flink.readable(error) if str(error) else repr(error)
-                    screen.print(f"{name} failed: {what}", style="bold red", markup=False)
-                    failed.append(name)
+                measure(name, partial(cases.CASES[name], bench))
+                if name in failed:
                     system.cancel_all(stack.settings)
-                    continue
-                screen.print(*report.tables(rows))
-                report.keep(file, name, machine, rows)
     if not options.quick and not failed:
         report.write()
         report.draw()
@@ -51,9 +62,9 @@ def main() -> int:
 def _by_memory(names: list[str]) -> dict[int, list[str]]:
     """The cases for each size of the TaskManager: the services start anew for each."""
     usual = settings.flink_taskmanager_memory_mb
-    memory = {name: cases.MEMORY_MB.get(name, usual) for name in names}
+    memory = {name: cases.MEMORY_MB.get(name, usual) for name in names if name != WHOLE}
     sizes = dict.fromkeys(memory.values())
-    return {size: [name for name in names if memory[name] == size] for size in sizes}
+    return {size: [name for name in memory if memory[name] == size] for size in sizes}
 
 
 def _sizes(options: argparse.Namespace) -> cases.Sizes:
@@ -64,7 +75,9 @@ def _sizes(options: argparse.Namespace) -> cases.Sizes:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=_first_line(__doc__))
-    listed = "; ".join(f"{name}: {_first_line(case.__doc__)}" for name, case in cases.CASES.items())
+    whole = f"{WHOLE}: {_first_line(running.__doc__)}"
+    every = (f"{name}: {_first_line(case.__doc__)}" for name, case in cases.CASES.items())
+    listed = "; ".join((*every, whole))
     which = f"all by default. {listed}".replace("%", "%%")
     parser.add_argument("cases", nargs="*", metavar="case", help=which)
     quick = f"small numbers, in minutes; by default of {', '.join(cases.QUICK_CASES)}"
@@ -78,10 +91,11 @@ def _parse() -> argparse.Namespace:
         text = f"{help} (default {default:,})"
         parser.add_argument(f"--{name}", type=int, default=default, help=text)
     options = parser.parse_args()
-    unknown = [name for name in options.cases if name not in cases.CASES]
+    names = [*cases.CASES, WHOLE]
+    unknown = [name for name in options.cases if name not in names]
     if unknown:
-        parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join(cases.CASES)}")
-    options.cases = options.cases or list(cases.QUICK_CASES if options.quick else cases.CASES)
+        parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join(names)}")
+    options.cases = options.cases or list(cases.QUICK_CASES if options.quick else names)
     return options
 
 

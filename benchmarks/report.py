@@ -150,7 +150,7 @@ def markdown(results: dict[str, Row]) -> str:
     machine = next(iter(results.values()))["machine"]
     parts = [_ratio(cases), f"Measured on {machine}.", _drains(cases), _threads(cases)]
     parts.append(_stacks(cases))
-    parts += [_lives(cases), _rivals(cases), _costs(cases)]
+    parts += [_lives(cases), _whole(cases), _questions(cases), _rivals(cases), _costs(cases)]
     if cases.keys() >= DRAWN:
         parts.append(f"![Rate over players, latency over rate, CPU per board]({PICTURE.name})")
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -235,6 +235,30 @@ def _lives(cases: Cases) -> str:
     heads = ["all boards", "totals p50 / p95 / p99", "hot streaks p50 / p99", "behind at the end"]
     heads += ["late events", "CPU s/M all", "rows per event, ranked boards / MVPs", "tables"]
     return _lines(heads, rows)
+
+
+def _whole(cases: Cases) -> str:
+    """How long scripts take, and how many cores the system takes when little goes on."""
+    rows = []
+    for row in cases.get("running", []):
+        if "seconds" in row:
+            rows.append([row["what"], f"{row['seconds']:.0f} s"])
+        elif "latency_ms" not in row:
+            rows.append([row["what"], f"{sum(row['cores'].values()):.2f} cores"])
+    return _lines(["everything, as `scripts/run_all.sh` starts it", "takes"], rows)
+
+
+def _questions(cases: Cases) -> str:
+    """How long the API's answers took, from when their questions were due."""
+    rows, percents = [], []
+    for row in cases.get("running", []):
+        if "latency_ms" in row:
+            errors = sum(row["errors"].values())
+            for kind, found in row["latency_ms"].items():
+                percents = list(found)
+                what = f"{row['what']}: {kind}, {errors} errors"
+                rows.append([what, *(f"{millis:.0f} ms" for millis in found.values())])
+    return _lines(["the API", *percents], rows)
 
 
 def _slowest(row: Row, part: str) -> float:
