@@ -122,6 +122,9 @@ class Settings:
         9093, "port of that broker's controller (KRaft: it needs no ZooKeeper)"
     )
     kafka_heap_mb: int = _setting(512, "heap of that broker in MB", least=256, most=MOST_MB)
+    kafka_java_options: str = _setting(
+        "", "options for that broker's Java beside our own, such as -XX:+UseSerialGC"
+    )
 
     kafka_security_protocol: str = _setting(
         "PLAINTEXT",

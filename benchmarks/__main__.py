@@ -40,10 +40,12 @@ def main() -> int:
 
     if WHOLE in options.cases:
         measure(WHOLE, lambda: running.measured(settings, screen))
-    for memory_mb, names in _by_memory(options.cases).items():
+    usual = [name for name in options.cases if name not in (WHOLE, *cases.STARTED_WITH)]
+    others = [([name], own) for name, own in cases.STARTED_WITH.items() if name in options.cases]
+    for names, own in [(usual, {}), *others] if usual else others:
         # The boards alone: what everybody's totals cost is measured apart.
         stack = Stack(settings, dict(os.environ)).changed(
-            flink_taskmanager_memory_mb=memory_mb, one_job="yes", totals_flush_seconds=0
+            one_job="yes", totals_flush_seconds=0, **own
         )
         screen.print("Starting the services")
         with system.started(stack):
@@ -57,14 +59,6 @@ def main() -> int:
         report.write()
         report.draw()
     return 1 if failed else 0
-
-
-def _by_memory(names: list[str]) -> dict[int, list[str]]:
-    """The cases for each size of the TaskManager: the services start anew for each."""
-    usual = settings.flink_taskmanager_memory_mb
-    memory = {name: cases.MEMORY_MB.get(name, usual) for name in names if name != WHOLE}
-    sizes = dict.fromkeys(memory.values())
-    return {size: [name for name in memory if memory[name] == size] for size in sizes}
 
 
 def _sizes(options: argparse.Namespace) -> cases.Sizes:

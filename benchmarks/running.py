@@ -11,6 +11,7 @@ from benchmarks.screen import Screen
 from settings import PROJECT, Settings
 
 HEALTHY_SECONDS = 240
+SETTLE_SECONDS = 180  # in which the JVMs compile what has just started
 REST_SECONDS = 60
 Row = dict[str, Any]
 
@@ -33,6 +34,8 @@ def measured(settings: Settings, screen: Screen) -> list[Row]:
     _run("reset.sh", "--yes")
     try:
         timed("first start, jars at hand", "run_all.sh", "--detach")
+        with screen.progress("settling"):
+            time.sleep(SETTLE_SECONDS)
         with screen.progress("asking the API"):
             rows.append(api.measured(settings, api.RATE, api.SECONDS, settings.api_port))
         with screen.progress("at rest"):

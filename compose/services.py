@@ -132,9 +132,10 @@ def _zookeeper(settings: Settings) -> Service:
 
 
 def _kafka(settings: Settings) -> Service:
+    java, *options = _java("kafka", settings.kafka_heap_mb, "kafka.Kafka", "conf/kafka.properties")
     return Service(
         "kafka",
-        _java("kafka", settings.kafka_heap_mb, "kafka.Kafka", "conf/kafka.properties"),
+        [java, *shlex.split(settings.kafka_java_options), *options],
         {
             "kafka_port": settings.kafka_port,
             "kafka_controller_port": settings.kafka_controller_port,

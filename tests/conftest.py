@@ -185,8 +185,9 @@ def environment_for(state: Path) -> dict[str, str]:
     chosen = {
         "state_folder": state,
         "flink_taskmanager_memory_mb": 4096,  # ten minutes of event ids at the tests' rates
-        # Jobs live for minutes: compiling their code once, and quickly, costs least.
+        # They live for minutes: compiling their code once, and quickly, costs least.
         "flink_taskmanager_java_options": "-XX:TieredStopAtLevel=1",
+        "kafka_java_options": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "checkpoint_seconds": 5,
         **ports,
     }

@@ -82,7 +82,7 @@ class History:
         for board in totals(read.game):
             for row in read.rows[board.name]:
                 entity, total = row[board.found_by], row[board.grows[0]]
-                known_by = board, row[str(board.period)], entity
+                known_by = board.name, row[str(board.period)], entity
                 if total < self._totals.get(known_by, 0) and not self._may_restart:
                     went = f"{entity} from {self._totals[known_by]} to {total} at {at:.1f}"
                     self.found[f"{board.name}: a total went back"].append(went)
@@ -116,13 +116,15 @@ class History:
                     moments[kind, period, start, entity].append(event.recorded / 1000)
                     sums[kind, period, start, entity].append(event.score)
         scored = {each: list(accumulate(scores)) for each, scores in sums.items()}
-        for (board, start, entity, total), at in self._first_seen.items():
-            ledger = board.found_by, board.period, start, entity
+        boards = {board.name: board for board in GAME.boards}
+        for (name, start, entity, total), at in self._first_seen.items():
+            board = boards[name]
+            ledger = board.found_by, str(board.period), start, entity
             scored_by_then = bisect.bisect_right(moments[ledger], at)
             right = scored[ledger][scored_by_then - 1] if scored_by_then else 0
             if total > right:
                 finding = f"{entity} at {total} of {right} at {at:.1f}"
-                self.found[f"{board.name}: a total above what was scored"].append(finding)
+                self.found[f"{name}: a total above what was scored"].append(finding)
 
 
 class Reader(History):

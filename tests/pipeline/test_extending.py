@@ -31,6 +31,8 @@ STEP = re.compile(
     r"^(?:(Above|Below) `([^`\n]+)` in )?`([^`\s]+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S
 )
 
+WITH_A_FUNCTION = re.compile(r"^With a function, `([^`\n]+)`:\n\n```sql\n(.*?)^```$", re.M | re.S)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -125,14 +127,20 @@ def expect_in_both_sinks(
     def check_view() -> None:
         assert view(own, board) == expected
 
-    def check_api() -> None:
+    eventually(check_view)
+    own.run("jobs", board, "--sink", "kafka", "--switch")
+    expect_from_kafka(page, board, expected, *columns)
+
+
+def expect_from_kafka(page: str, board: str, expected: list[dict], *columns: str) -> None:
+    """The API shows these columns of the rows, read from the board's topic."""
+
+    def check() -> None:
         answer = requests.get(f"{page}/api/boards/{board}?sink=kafka&limit=100", timeout=30).json()
         rows = [{name: row[name] for name in columns} for row in answer.get("rows", [])]
         assert rows == [{name: row[name] for name in columns} for row in expected], answer
 
-    eventually(check_view)
-    own.run("jobs", board, "--sink", "kafka", "--switch")
-    eventually(check_api)
+    eventually(check)
 
 
 def test_the_steps_touch_three_new_files_the_game_and_the_oracle_only():
@@ -149,6 +157,15 @@ def test_a_board_that_was_added_by_the_steps_is_the_oracles_in_both_sinks(extend
     expected = oracle.busiest_players(oracle.totals(oracle.accepted(extended.records())))
     assert len(expected) == 100
     expect_in_both_sinks(extended, page, "busiest_players", expected, "user_id", "events")
+
+
+def test_the_board_is_the_same_with_a_function(extended, page):
+    ((file, text),) = WITH_A_FUNCTION.findall((PROJECT / "CONTRIBUTING.md").read_text())
+    (extended.project / file).write_text(text)
+    oracle = copied_oracle(extended.project)
+    expected = oracle.busiest_players(oracle.totals(oracle.accepted(extended.records())))
+    extended.run("jobs", "busiest_players", "--sink", "kafka", "--rebuild")
+    expect_from_kafka(page, "busiest_players", expected, "user_id", "events")
 
 
 def test_a_game_needs_files_of_its_own_only():
