@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import IO, Any
@@ -31,6 +33,10 @@ DEADLINE_SECONDS = 300  # on two busy cores
 # Players have machines of their own: an injector that waits for this one's CPU sends everything too
 # late. Only root may say so; for others `nice` warns, and starts it all the same.
 FIRST = ("nice", "-n", "-10")
+# Of what Linux gives to no outgoing connection. Who is given one holds its number in UDP, too: a
+# service that starts late still finds it free.
+OWN_PORTS = range(20_000, 32_768)
+HOLDERS: list[socket.socket] = []
 PORTS = [name for name, default, _ in settings_module.SETTINGS if name.endswith("_port")]
 
 
@@ -133,14 +139,22 @@ def eventually(check: Callable[[], None]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Ports that nobody listens on now, and that nobody else is given while these tests run."""
+    return list(islice(_free_ports(), count))
+
+
+def _free_ports() -> Iterator[int]:
+    for port in random.SystemRandom().sample(OWN_PORTS, len(OWN_PORTS)):
+        holder = socket.socket(type=socket.SOCK_DGRAM)
+        with socket.socket() as listener:
+            try:
+                holder.bind(("127.0.0.1", port))
+                listener.bind(("127.0.0.1", port))
+            except OSError:  # somebody has it
+                holder.close()
+                continue
+        HOLDERS.append(holder)
+        yield port
 
 
 @contextmanager
