@@ -221,7 +221,7 @@ def measured(settings: Settings, rate: float, seconds: float, port: int) -> Row:
     ask(WARM_UP_SECONDS)
     before = system.cpu_seconds(settings)
     answers = ask(seconds)
-    used = {name: each - before[name] for name, each in system.cpu_seconds(settings).items()}
+    used = system.cpu_seconds_since(before, settings)
     return {
         "what": f"{rate:,.0f} questions/s for {seconds:.0f} s, boards in {asked['sink']}",
         "players": len(players),

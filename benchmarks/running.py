@@ -41,7 +41,7 @@ def measured(settings: Settings, screen: Screen) -> list[Row]:
         with screen.progress("at rest"):
             before = system.cpu_seconds(settings)
             time.sleep(REST_SECONDS)
-            used = {name: at - before[name] for name, at in system.cpu_seconds(settings).items()}
+            used = system.cpu_seconds_since(before, settings)
         cores = {name: round(seconds / REST_SECONDS, 3) for name, seconds in used.items()}
         rows.append({"what": f"{settings.rate_per_second:g} events/s", "cores": cores})
         timed("boards moved to Kafka", "run_all.sh", "--sink", "kafka", "--detach")

@@ -135,8 +135,7 @@ class Watch:
         usage = self.usage
         self._is_over.set()
         self._thread.join()
-        after = cpu_seconds(self._settings)
-        usage.cpu_seconds = {name: after[name] - self._cpu[name] for name in after}
+        usage.cpu_seconds = cpu_seconds_since(self._cpu, self._settings)
         for thread, (name, seconds) in self._threads.items():
             before = self._threads_before.get(thread, ("", 0.0))[1]
             usage.thread_seconds[name] = usage.thread_seconds.get(name, 0.0) + seconds - before
@@ -178,6 +177,11 @@ def cpu_seconds(settings: Settings) -> dict[str, float]:
         family = [process, *process.children(recursive=True)]
         seconds[name] = sum(sum(each.cpu_times()[:4]) for each in family)
     return seconds
+
+
+def cpu_seconds_since(before: dict[str, float], settings: Settings) -> dict[str, float]:
+    """CPU seconds of each service since `cpu_seconds` was asked."""
+    return {name: now - before[name] for name, now in cpu_seconds(settings).items()}
 
 
 def _threads(process: psutil.Process) -> dict[int, tuple[str, float]]:

@@ -143,6 +143,12 @@ def expect_from_kafka(page: str, board: str, expected: list[dict], *columns: str
     eventually(check)
 
 
+def busiest_players(own: Stack) -> list[dict]:
+    """The new board, as the copy's oracle computes it."""
+    oracle = copied_oracle(own.project)
+    return oracle.busiest_players(oracle.totals(oracle.accepted(own.records())))
+
+
 def test_the_steps_touch_three_new_files_the_game_and_the_oracle_only():
     assert {(step.where, step.file) for step in steps()} == {
         *(("", f"sql/score/busiest_players/{name}.sql") for name in ("metric", "columns", "rank")),
@@ -153,8 +159,7 @@ def test_the_steps_touch_three_new_files_the_game_and_the_oracle_only():
 
 
 def test_a_board_that_was_added_by_the_steps_is_the_oracles_in_both_sinks(extended, page):
-    oracle = copied_oracle(extended.project)
-    expected = oracle.busiest_players(oracle.totals(oracle.accepted(extended.records())))
+    expected = busiest_players(extended)
     assert len(expected) == 100
     expect_in_both_sinks(extended, page, "busiest_players", expected, "user_id", "events")
 
@@ -162,10 +167,8 @@ def test_a_board_that_was_added_by_the_steps_is_the_oracles_in_both_sinks(extend
 def test_the_board_is_the_same_with_a_function(extended, page):
     ((file, text),) = WITH_A_FUNCTION.findall((PROJECT / "CONTRIBUTING.md").read_text())
     (extended.project / file).write_text(text)
-    oracle = copied_oracle(extended.project)
-    expected = oracle.busiest_players(oracle.totals(oracle.accepted(extended.records())))
     extended.run("jobs", "busiest_players", "--sink", "kafka", "--rebuild")
-    expect_from_kafka(page, "busiest_players", expected, "user_id", "events")
+    expect_from_kafka(page, "busiest_players", busiest_players(extended), "user_id", "events")
 
 
 def test_a_game_needs_files_of_its_own_only():
