@@ -69,7 +69,7 @@ CREATE TEMPORARY TABLE messages (
     'topic' = '${topic}',
     ${kafka_options}
     'properties.group.id' = '${group}',
-    'properties.fetch.min.bytes' = '16384',
+    'properties.fetch.min.bytes' = '65536',
     'properties.fetch.max.wait.ms' = '50',
     'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
