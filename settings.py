@@ -186,7 +186,7 @@ class Settings:
         least=0,
         most=MOST_MB,
     )
-    checkpoint_seconds: int = _setting(10, "time between checkpoints", most=3_600)
+    checkpoint_seconds: int = _setting(30, "time between checkpoints", most=3_600)
     sink_flush_millis: int = _setting(
         200, "the longest time that the sink holds rows back", most=60_000
     )

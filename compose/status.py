@@ -37,8 +37,8 @@ from jobs.running import computing, planned, running, sink_of
 from jobs.savepoints import sink_in_use
 from settings import Settings
 
-# A checkpoint may fail to start while the one before is late: three intervals and a little.
-CHECKPOINT_INTERVALS = 3
+# One checkpoint may fail, so that the next has to do: two intervals and a little.
+CHECKPOINT_INTERVALS = 2
 TOO_OLD = "the newest score on the boards is"
 WIDE = 145  # columns in which a job's line has room
 OLD_TOPIC = (
