@@ -6,12 +6,13 @@ read once, when this module is imported.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from ipaddress import ip_address
@@ -21,12 +22,15 @@ from urllib.parse import urlsplit
 
 PROJECT = Path(__file__).resolve().parent
 PREFIX = "LEADERBOARD_"
+STARTED = Path("conf", "started.json")  # below the state folder
+KEPT = ("games", "event_format", "board_format")  # as at the last start, unless chosen anew
 PATH = re.compile(r"([\w~-][\w.~-]*(/[\w~-][\w.~-]*)*/?)?", re.ASCII)
 
 # Variables that change what the programs do which we start, as patterns.
 FOREIGN = (
     *("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JVM_ARGS", "CLASSPATH"),
     *("KAFKA_*", "LOG4J_*", "LOGBACK_*", "PYTHON*", "PIP_*", "STREAMLIT_*", "UVICORN_*"),
+    *("APICURIO_*", "QUARKUS_*"),
     *("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir", "BASH_ENV", "CDPATH"),
 )
 # Those that change one of our services, by the setting that names a service of your own instead.
@@ -54,6 +58,9 @@ TOPIC = (
     r"(?!__|\.{1,2}$)[\w.-]{1,249}",
     "a topic's name of letters, digits, '.', '_' and '-', which does not begin with '__'",
 )
+
+
+JSON, AVRO = "json", "avro"  # the formats of events and boards
 
 
 class SettingError(ValueError):
@@ -87,7 +94,9 @@ class Settings:
         "127.0.0.1", "the address on which every service listens", form=HOST
     )
 
-    games: str = _setting("score", "the games whose boards are computed, separated by commas")
+    games: str = _setting(
+        "score", "the games, separated by commas; without a choice, those of the last start"
+    )
     sink: str = _setting("postgres", "where the jobs write the boards", ("postgres", "kafka"))
     season: str = _setting(
         "day",
@@ -106,6 +115,10 @@ class Settings:
     )
     streak_slide_seconds: int = _setting(
         2, "how often hot streaks are computed; must divide 10", ("1", "2", "5", "10")
+    )
+
+    campaign_grace_minutes: int = _setting(
+        10, "how long after its end a campaign still counts late spins", least=0, most=10_080
     )
 
     silent_partition_seconds: int = _setting(
@@ -139,6 +152,30 @@ class Settings:
     )
     kafka_username: str = _setting("", "the login's name")
     kafka_password_file: str = _setting("", "file that holds the login's password and nothing else")
+
+    event_format: str = _setting(
+        JSON,
+        "how events are written; with avro the jobs read it beside JSON. A choice is kept",
+        (JSON, AVRO),
+    )
+    board_format: str = _setting(
+        JSON,
+        "how the jobs write the boards to Kafka, keys and values. A choice is kept",
+        (JSON, AVRO),
+    )
+    schema_registry_url: str = _setting(
+        "",
+        "https://… of a schema registry of your own, to which Confluent's clients could talk; "
+        "empty = start one where Avro is asked for",
+        form=URL,
+    )
+    schema_registry_ca_file: str = _setting(
+        "", "PEM file of the authority that signed its certificate; empty = the system's"
+    )
+    schema_registry_login_file: str = _setting(
+        "", "file that holds the login there, as name:password, and nothing else"
+    )
+    schema_registry_port: int = _port(8085, "port of the registry that is started")
 
     postgres_url: str = _setting(
         "", "postgresql://admin:…@host:port/database of your own; empty = start one", form=DATABASE
@@ -255,6 +292,11 @@ class Settings:
         "on = players can be banned on a page that is for this machine only, or has a login",
         ("on", "off"),
     )
+    profile_api_url: str = _setting(
+        "https://overfast-api.tekrop.fr",
+        "where profiles of players are fetched from: https://…, or http://… of this machine",
+        form=URL,
+    )
     rate_per_second: float = _setting(
         50.0, "events per second of the injector that run_all.sh starts", least=0, most=1_000_000
     )
@@ -281,6 +323,17 @@ class Settings:
     def has_kafka_login(self) -> bool:
         """Whether the Kafka brokers ask who is there."""
         return self.kafka_security_protocol.startswith("SASL_")
+
+    @property
+    def has_avro(self) -> bool:
+        """Whether anything is written in Avro, so that a schema registry is needed."""
+        return AVRO in (self.event_format, self.board_format)
+
+    @property
+    def schema_registry(self) -> str:
+        """The address of the schema registry in use, as Confluent's clients are told."""
+        own = f"http://{self.bind_address}:{self.schema_registry_port}/apis/ccompat/v7"
+        return self.schema_registry_url.rstrip("/") or own
 
     @property
     def page_address(self) -> str:
@@ -372,10 +425,21 @@ def read(environment: Mapping[str, str]) -> Settings:
         raise SettingError(
             "a login to Kafka needs LEADERBOARD_KAFKA_USERNAME and LEADERBOARD_KAFKA_PASSWORD_FILE."
         )
+    for name in ("schema_registry_ca_file", "schema_registry_login_file"):
+        if getattr(settings, name) and not settings.schema_registry_url:
+            raise SettingError(
+                f"{PREFIX}{name.upper()} is for a registry of your own: "
+                f"{PREFIX}SCHEMA_REGISTRY_URL."
+            )
     if settings.page_url and not _is_page_url(settings.page_url):
         raise SettingError(
             f"LEADERBOARD_PAGE_URL is {settings.page_url!r}; it must be like https://example.org "
             "or https://example.org/boards, with letters, digits, '.', '_', '~', '-' in the path."
+        )
+    if not _is_safe_url(settings.profile_api_url):
+        raise SettingError(
+            "LEADERBOARD_PROFILE_API_URL must begin with https://, or lead to this machine, and "
+            "have no login, query or fragment."
         )
     for origin in settings.origins:
         if origin != "*" and not _is_origin(origin):
@@ -395,6 +459,18 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_safe_url(text: str) -> bool:
+    """Whether nobody on the way can read or change what is asked there."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    is_bare = "@" not in parts.netloc and not parts.query and not parts.fragment
+    is_safe = parts.scheme == "https" or _is_loopback(parts.hostname or "")
+    return is_bare and is_safe and bool(parts.hostname)
 
 
 def _is_page_url(text: str) -> bool:
@@ -453,7 +529,8 @@ def shield(environment: MutableMapping[str, str], settings: Settings) -> None:
     spared = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     if spared != "*":
         flink = settings.flink_rest.rpartition(":")[0].strip("[]")
-        hosts = [settings.bind_address, settings.page_address, flink]
+        registry = urlsplit(settings.schema_registry).hostname or ""
+        hosts = [settings.bind_address, settings.page_address, flink, registry]
         all_spared = dict.fromkeys([*filter(None, spared.split(",")), *OWN_HOSTS, *hosts])
         environment.update(dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(all_spared)))
 
@@ -464,12 +541,27 @@ def refuse(error: SettingError) -> NoReturn:
     sys.exit(2)
 
 
+def started_with(settings: Settings) -> dict[str, Any]:
+    """What the services were told when they were started last, by setting; empty before that."""
+    try:
+        return dict(json.loads((settings.state / STARTED).read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+
+
 def _read_or_exit() -> Settings:
-    """The settings of this process, which ends before it does anything when one is wrong."""
+    """The settings of this process, which ends before it does anything when one is wrong.
+
+    What is KEPT is that of the last start unless the environment names another, so that every
+    command means the system that runs.
+    """
     try:
         found = read(os.environ)
     except SettingError as error:
         refuse(error)
+    told = started_with(found)
+    chosen_anew = {name for name in KEPT if f"{PREFIX}{name.upper()}" in os.environ}
+    found = replace(found, **{name: told[name] for name in {*KEPT} & {*told} - chosen_anew})
     shield(os.environ, found)
     return found
 

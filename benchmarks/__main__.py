@@ -31,8 +31,7 @@ def main() -> int:
         try:
             rows = case()
         except Exception as error:
-            what = flink.readable(error) if str(error) else repr(error)
-            screen.print(f"{name} failed: {what}", style="bold red", markup=False)
+            screen.print(f"{name} failed: {_told(error)}", style="bold red", markup=False)
             failed.append(name)
             return
         screen.print(*report.tables(rows))
@@ -59,6 +58,13 @@ def main() -> int:
         report.write()
         report.draw()
     return 1 if failed else 0
+
+
+def _told(error: Exception) -> str:
+    """What a script has printed, as it is; Flink's errors as one sentence."""
+    if isinstance(error, system.BenchmarkError):
+        return str(error)
+    return flink.readable(error) if str(error) else repr(error)
 
 
 def _sizes(options: argparse.Namespace) -> cases.Sizes:

@@ -1,7 +1,7 @@
-"""How fast the API answers: python -m benchmarks.api, beside scripts/run_all.sh.
+"""How fast the API answers: python -m benchmarks.api [campaigns], beside scripts/run_all.sh.
 
-Questions are sent on a schedule that waits for no answer (open loop), and an answer's time counts
-from the moment at which its question was due: whoever answers late is not asked less.
+Questions about boards are sent on a schedule that waits for no answer (open loop), and an answer's
+time counts from the moment at which its question was due: whoever answers late is not asked less.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from urllib.parse import quote
 import requests
 import uvloop
 
-from benchmarks import system
-from benchmarks.figures import percentile
+from benchmarks import campaign_questions, system
+from benchmarks.figures import latencies
 from boards.sinks import sink
 from clients import postgres
 from games.score import GAME, PLAYER_TOTALS
@@ -38,7 +38,6 @@ GRACE_SECONDS = 10  # an answer that comes so late after the last question is no
 LIMITS = (10, 100)
 Row = dict[str, Any]
 GOAL_MS = {"p95": 20, "p99.9": 100}
-PERCENTS = (50, 95, 99, 99.9, 100)
 SHARES = ("board of 10", "board of 100", "player")
 PLAYERS_QUERY = f"""
 SELECT user_id FROM flink.{PLAYER_TOTALS.name}
@@ -228,14 +227,14 @@ def measured(settings: Settings, rate: float, seconds: float, port: int) -> Row:
         "answers": sum(map(len, answers.seconds.values())),
         "errors": answers.errors,
         "latency_ms": {
-            kind: {f"p{percent:g}": _millis(values, percent) for percent in PERCENTS}
+            kind: latencies(values)
             for kind, values in (
                 ("all", list(itertools.chain(*answers.seconds.values()))),
                 *answers.seconds.items(),
             )
             if values
         },
-        "sent_late_ms": {f"p{percent:g}": _millis(answers.behind, percent) for percent in PERCENTS},
+        "sent_late_ms": latencies(answers.behind),
         "held": answers.held,
         "cores": {
             name: round(each / seconds, 2)
@@ -244,19 +243,19 @@ def measured(settings: Settings, rate: float, seconds: float, port: int) -> Row:
     }
 
 
-def _millis(seconds: Sequence[float], percent: float) -> float:
-    return round(1000 * percentile(seconds, percent), 1)
-
-
 def main() -> int:
     """0 when all was answered and the goal reached, 1 otherwise."""
+    ask = {"boards": measured, "campaigns": campaign_questions.measured}
     about = (__doc__ or "").splitlines()[0]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.api", description=about)
+    parser.add_argument("about", nargs="?", choices=ask, default="boards")
     parser.add_argument("--rate", type=float, default=RATE, help="questions per second")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--port", type=int, default=settings.api_port)
+    parser.add_argument("--make", type=int, default=0, help="campaigns for this measurement")
     options = parser.parse_args()
-    row = measured(settings, options.rate, options.seconds, options.port)
+    with campaign_questions.made(settings, options.make):
+        row = ask[options.about](settings, options.rate, options.seconds, options.port)
     print(json.dumps(row, indent=2))
     slowest = row["latency_ms"]["all"]
     is_reached = not row["errors"] and all(slowest[key] < GOAL_MS[key] for key in GOAL_MS)

@@ -13,6 +13,7 @@ import psutil
 from confluent_kafka import KafkaException, Producer
 
 from benchmarks.events import Events, Message, World
+from clients import registry
 from settings import Settings
 
 # Not forked: the parent has threads, and librdkafka does not survive it.
@@ -42,12 +43,14 @@ LINGER_MILLIS = {"fill": 50, "live": 5}
 class Sent:
     """What a driver did.
 
-    Records that the broker acknowledged, its CPU seconds, and how far it ever was behind.
+    Records that the broker acknowledged, its CPU seconds, how far it ever was behind, and the bytes
+    of all values.
     """
 
     records: int
     cpu_seconds: float
     behind_seconds: float = 0.0
+    value_bytes: int = 0
 
     @staticmethod
     def together(parts: list[Sent]) -> Sent:
@@ -56,6 +59,7 @@ class Sent:
             sum(each.records for each in parts),
             sum(each.cpu_seconds for each in parts),
             max(each.behind_seconds for each in parts),
+            sum(each.value_bytes for each in parts),
         )
 
 
@@ -148,7 +152,8 @@ class _Sender:
         self._topic, self._repeated_after = settings.topic, REPEATED_AFTER[how]
         self._waiting: list[list[Message]] = []  # to be sent again
         self._refused: list[object] = []
-        self._handed = 0
+        self._encode = registry.encoder(settings, settings.topic)
+        self._handed = self._value_bytes = 0
         self._cpu_before = _cpu_seconds()
 
     def __enter__(self) -> _Sender:
@@ -161,7 +166,8 @@ class _Sender:
 
     def sent(self, behind_seconds: float = 0.0) -> Sent:
         """What it did, when it is closed."""
-        return Sent(self._handed, _cpu_seconds() - self._cpu_before, behind_seconds)
+        cpu_seconds = _cpu_seconds() - self._cpu_before
+        return Sent(self._handed, cpu_seconds, behind_seconds, self._value_bytes)
 
     def flush(self) -> None:
         """Wait until all is acknowledged."""
@@ -174,10 +180,12 @@ class _Sender:
 
     def send(self, key: bytes, whole: bytes | None, millis: int = 0) -> None:
         """Hand a record to the producer, and wait while that has too many."""
+        value = self._encode(whole)
+        self._value_bytes += len(value or b"")
         while True:
             try:
                 self._producer.produce(
-                    self._topic, whole, key, on_delivery=self._note, timestamp=millis
+                    self._topic, value, key, on_delivery=self._note, timestamp=millis
                 )
                 break
             except BufferError:

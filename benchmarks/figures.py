@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
+PERCENTILES = {"p50": 50, "p95": 95, "p99": 99, "p99.9": 99.9, "p100": 100}  # in per cent
+
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """The smallest value that so many percent of all do not exceed (nearest rank).
@@ -16,6 +18,11 @@ def percentile(values: Sequence[float], percent: float) -> float:
     if not values:
         raise ValueError("no values")
     return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
+
+
+def latencies(seconds: Sequence[float]) -> dict[str, float]:
+    """The usual percentiles of times, in milliseconds. Raises ValueError without values."""
+    return {name: round(1000 * percentile(seconds, each), 1) for name, each in PERCENTILES.items()}
 
 
 def delays(sent: Sequence[tuple[int, float]], read: Sequence[tuple[float, int]]) -> list[float]:

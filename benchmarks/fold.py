@@ -15,7 +15,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from clients import offsets
+from clients import offsets, registry
 from games.board import Board
 from settings import Settings
 from tests import oracle
@@ -121,8 +121,9 @@ def _records(settings: Settings, partition: int, end: int) -> Iterator[Record]:
                 raise KafkaException(message.error())
             position = message.offset() + 1
             if position <= end:
-                recorded = message.timestamp()[1]
-                yield Record(partition, message.offset(), recorded, message.value())
+                recorded, value = message.timestamp()[1], message.value()
+                value = value and registry.as_json(settings, value)
+                yield Record(partition, message.offset(), recorded, value)
     consumer.close()
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import system
 from benchmarks.system import BenchmarkError
 from clients.java import java_home
+from compose import services
 from settings import Settings
 
 SAMPLE_MILLIS = 5  # of CPU, from one sample of a thread to its next
@@ -89,7 +89,7 @@ def _tell(settings: Settings, library: Path, options: str) -> None:
         raise BenchmarkError(
             f"a profile takes a JDK: there is no {jcmd}. Install one and name it in JAVA_HOME"
         )
-    pid = system.processes(settings)["taskmanager"].pid
+    pid = services.processes(settings)["taskmanager"].pid
     # Without the quotes, jcmd would take the options for its own.
     command = [str(jcmd), str(pid), "JVMTI.agent_load", str(library), f'"{options}"']
     told = subprocess.run(command, capture_output=True, text=True)

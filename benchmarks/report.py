@@ -144,13 +144,25 @@ def write() -> None:
     PAGE.write_text(BLOCK.sub(lambda _: markdown(read()), PAGE.read_text()))
 
 
+def _machines(results: dict[str, Row]) -> str:
+    """Which cases were measured on which machine."""
+    measured: dict[str, list[str]] = {}
+    for name, case in results.items():
+        machine, _, _ = case["machine"].partition("; load average")
+        measured.setdefault(machine, []).append(f"`{name}`")
+    if len(measured) == 1:
+        return f"Measured on {next(iter(measured))}."
+    lines = (f"- {', '.join(names)}: {machine}." for machine, names in measured.items())
+    return "\n".join(["Measured, case by case, on these machines:", "", *lines])
+
+
 def markdown(results: dict[str, Row]) -> str:
     """The page's tables: drains, live runs, what they leave, ours beside others, what it costs."""
     cases = {name: case["rows"] for name, case in results.items()}
-    machine = next(iter(results.values()))["machine"]
-    parts = [_ratio(cases), f"Measured on {machine}.", _drains(cases), _threads(cases)]
+    parts = [_ratio(cases), _machines(results), _drains(cases), _threads(cases)]
     parts.append(_stacks(cases))
-    parts += [_lives(cases), _whole(cases), _questions(cases), _rivals(cases), _costs(cases)]
+    parts += [_lives(cases), _whole(cases), _questions(cases), _rivals(cases), _formats(cases)]
+    parts += [_costs(cases), _campaigns(cases)]
     if cases.keys() >= DRAWN:
         parts.append(f"![Rate over players, latency over rate, CPU per board]({PICTURE.name})")
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -211,6 +223,22 @@ def _stacks(cases: Cases) -> str:
     kinds = [key for row in rows[:1] for key in row if key != "what"]
     listed = [[row["what"], *(f"{row[kind]:.1f}" for kind in kinds)] for row in rows]
     return _lines(["CPU s/M by samples of stacks", *kinds], listed)
+
+
+def _campaigns(cases: Cases) -> str:
+    rows = [
+        [
+            row["what"],
+            f"{row['events']:,}",
+            f"{row['per_second']:,}",
+            f"{row['cpu_per_million']['taskmanager']:.1f}",
+            f"{whole(row):.1f}",
+            f"{row['heap_peak_mb']:,} MB",
+        ]
+        for row in cases.get("campaigns", [])
+    ]
+    heads = ["drain of spins", "spins", "spins/s", "CPU s/M TaskManager", "CPU s/M all", "heap"]
+    return _lines(heads, rows)
 
 
 def _lives(cases: Cases) -> str:
@@ -284,6 +312,26 @@ def _rivals(cases: Cases) -> str:
         rows.append([what, f"{row['per_second']:,}", *cost, row["boards"]])
     heads = ["way", "events/s", "CPU s per million, its own", "PostgreSQL's", "boards"]
     return _lines(heads, rows)
+
+
+def _formats(cases: Cases) -> str:
+    """Bytes of an event, and CPU of reading it, by the format that it is in; and the registry."""
+    rows = []
+    for row in cases.get("avro", []):
+        if "bytes_per_event" in row:
+            sizes = [f"{row['bytes_per_event']:.0f}", f"{row['compressed_bytes_per_event']:.0f}"]
+            reading = f"{row['threads_per_million']['reading']:.1f}"
+            whole = f"{row['cpu_per_million']['taskmanager']:.1f}"
+            rows.append([f"{row['what']}, {row['events']:,}", *sizes, reading, whole])
+    heads = ["top players alone", "bytes of a value", "bytes on disk, with key and compressed"]
+    heads += ["CPU s/M reading", "CPU s/M TaskManager"]
+    lines = [
+        f"The schema registry at rest takes {row['cores']['registry']:.3f} cores and "
+        f"{row['peak_mb']['registry']:,} MB."
+        for row in cases.get("avro", [])
+        if "cores" in row
+    ]
+    return "\n\n".join(filter(None, [_lines(heads, rows), *lines]))
 
 
 def _costs(cases: Cases) -> str:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from benchmarks import api, system
+from benchmarks import api, campaign_questions, system
+from benchmarks.campaign_questions import GAMES, PLAYERS
 from benchmarks.screen import Screen
-from settings import PROJECT, Settings
+from games import spins
+from settings import PREFIX, PROJECT, Settings
 
 HEALTHY_SECONDS = 240
 SETTLE_SECONDS = 180  # in which the JVMs compile what has just started
 REST_SECONDS = 60
+CAMPAIGNS, SPINS_PER_SECOND = 100, 500
 Row = dict[str, Any]
 
 
 def measured(settings: Settings, screen: Screen) -> list[Row]:
     """Start, ask the API, rest, move the boards to Kafka and back, stop, and start again.
+
+    Then a game that has campaigns runs beside the first one, and the API is asked about them.
 
     Raises BenchmarkError when a script fails, or when the system does not become healthy.
     """
@@ -48,10 +58,51 @@ def measured(settings: Settings, screen: Screen) -> list[Row]:
         timed("boards moved back", "run_all.sh", "--sink", "postgres", "--detach")
         timed("stop", "stop.sh")
         timed("start again", "run_all.sh", "--detach")
+        _run("stop.sh")
+        with screen.progress("asking the API about campaigns"):
+            rows.append(_about_campaigns(settings))
     finally:
         _run("stop.sh")
         _run("reset.sh", "--yes")
     return rows
+
+
+def _about_campaigns(settings: Settings) -> Row:
+    """Ask about many campaigns beside two games, in one of which 10,000 players spin."""
+    both = replace(settings, games=f"{settings.games},{spins.GAME.name}")
+    os.environ[f"{PREFIX}GAMES"] = both.games
+    try:
+        _run("run_all.sh", "--detach")
+        _await_health()
+        with campaign_questions.made(both, CAMPAIGNS), _spinning(both):
+            time.sleep(SETTLE_SECONDS)
+            return campaign_questions.measured(both, api.RATE, api.SECONDS, both.api_port)
+    finally:
+        del os.environ[f"{PREFIX}GAMES"]
+
+
+@contextmanager
+def _spinning(settings: Settings) -> Iterator[None]:
+    """Many players at many games, beside the few of the game's own injector."""
+    words = ["--topic", spins.GAME.topic(settings), "--loop", "--events", "0"]
+    words += ["--bootstrap", settings.brokers, "--rate", str(SPINS_PER_SECOND)]
+    words += [
+        "--players",
+        f"0-{PLAYERS - 1}",
+        "--games",
+        f"0-{GAMES - 1}",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "generator", spins.GAME.name, *words],
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
 
 
 def _run(script: str, *words: str) -> None:

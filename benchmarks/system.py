@@ -32,7 +32,7 @@ from compose.postgres import programs
 from games import sql
 from settings import Settings
 from tests import bounded
-from tests.chaos.system import SERVICES
+from tests.chaos.system import STARTED
 from tests.conftest import Stack
 
 
@@ -63,8 +63,10 @@ SIZES = f"SELECT relname, pg_total_relation_size(relid) {STATISTICS}"
 def started(stack: Stack) -> Iterator[None]:
     """The services, empty; gone with all their data in the end. Raises AssertionError."""
     stack.run("compose", "check")
+    stack.run("compose", "reset", "--yes")  # jobs that somebody left there would run beside ours
+    stack.run("compose", "fetch", "flink", "kafka")
     try:
-        stack.run("compose", "start", *SERVICES)
+        stack.run("compose", "start", *STARTED, "registry")  # where one is needed
         stack.run("compose", "create")
         yield
     finally:
@@ -125,7 +127,7 @@ class Watch:
     def __enter__(self) -> Watch:
         self._rows = counts(self._settings, ROWS)
         self._gc = _gc_seconds(self._settings)
-        self._processes = processes(self._settings)
+        self._processes = services.processes(self._settings)
         self._cpu = cpu_seconds(self._settings)
         self._threads_before = _threads(self._processes["taskmanager"])
         self._thread.start()
@@ -164,16 +166,10 @@ class Watch:
                 self._busy[name].append(share)
 
 
-def processes(settings: Settings) -> dict[str, psutil.Process]:
-    """The process of each service that runs."""
-    infos = services.rpc(settings).getAllProcessInfo()
-    return {each["name"]: psutil.Process(each["pid"]) for each in infos if each["pid"]}
-
-
 def cpu_seconds(settings: Settings) -> dict[str, float]:
     """CPU seconds of each service so far, with its children; a parent counts those that ended."""
     seconds = {}
-    for name, process in processes(settings).items():
+    for name, process in services.processes(settings).items():
         family = [process, *process.children(recursive=True)]
         seconds[name] = sum(sum(each.cpu_times()[:4]) for each in family)
     return seconds
@@ -206,7 +202,7 @@ def counts(settings: Settings, query: str) -> dict[str, int]:
 
 def _gc_seconds(settings: Settings) -> float:
     """How long the TaskManager's collectors have worked, as its JVM keeps count in a file."""
-    pid = processes(settings)["taskmanager"].pid
+    pid = services.processes(settings)["taskmanager"].pid
     counters = dict(_counters(next(Path("/tmp").glob(f"hsperfdata_*/{pid}")).read_bytes()))
     times = re.compile(r"sun\.gc\.collector\.\d+\.time")
     ticks = sum(number for name, number in counters.items() if times.fullmatch(name))
@@ -249,6 +245,12 @@ def _vertices(settings: Settings, job_id: str) -> Iterator[tuple[str, str]]:
     """The name of each chain of operators, and the path of its metrics."""
     for vertex in flink.rest(settings, "GET", f"/jobs/{job_id}")["vertices"]:
         yield vertex["name"], f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics"
+
+
+def bytes_on_disk(settings: Settings) -> int:
+    """What the records of the topic take in our own broker's folder, as they were compressed."""
+    folder = settings.state / "data" / "kafka"
+    return sum(file.stat().st_size for file in folder.glob(f"{settings.topic}-*/*.log"))
 
 
 def delete_topic(settings: Settings) -> None:

@@ -18,6 +18,19 @@ CACHED = 500
 
 def cached(ask: Callable[Question, Answer]) -> Callable[Question, Answer]:
     """The same function, which answers a question from memory for a second."""
+    return _cached(ask, lambda: CACHED_SECONDS)
+
+
+def cached_for(
+    seconds: float,
+) -> Callable[[Callable[Question, Answer]], Callable[Question, Answer]]:
+    """A decorator that does so for so many seconds."""
+    return lambda ask: _cached(ask, lambda: seconds)
+
+
+def _cached(
+    ask: Callable[Question, Answer], seconds: Callable[[], float]
+) -> Callable[Question, Answer]:
     answers: OrderedDict[tuple[object, ...], tuple[float, Answer]] = OrderedDict()
     changing = Lock()
 
@@ -26,7 +39,7 @@ def cached(ask: Callable[Question, Answer]) -> Callable[Question, Answer]:
         with changing:
             if question in answers:
                 at, known = answers[question]
-                if monotonic() - at < CACHED_SECONDS:
+                if monotonic() - at < seconds():
                     return known
         found = ask(*question, **named)
         with changing:

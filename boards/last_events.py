@@ -22,7 +22,7 @@ from boards.background import close_when_idle, is_recent
 from boards.cache import cached
 from boards.lookups import sendable
 from boards.snapshot import Boards, Row
-from clients import kafka
+from clients import kafka, registry
 from clients.errors import BoardsUnavailable, first_line
 from games.score import (
     AHEAD_MILLIS,
@@ -273,7 +273,7 @@ def event_of(record: Any, settings: Settings) -> Row | None:
 
 def _event(record: Any, settings: Settings) -> Row:
     """Raises ValueError for what is no event that counts."""
-    text = (record.value or b"").decode(errors="replace")
+    text = registry.as_json(settings, record.value or b"").decode(errors="replace")
     fields = json.loads(text, parse_constant=_refuse, parse_int=Number, parse_float=Number)
     _require(isinstance(fields, dict))
     name, event_id = fields.get("user_name"), fields.get("event_id")

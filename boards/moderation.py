@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from boards import lookups
-from boards.ids import printable, visible
+from boards.ids import visible
 from boards.kafka import BANS, replace
 from clients import postgres
 from clients.errors import first_line
+from clients.signs import printable
 from settings import Settings, settings
 
 KINDS = ("player", "team")

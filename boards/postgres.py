@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from datetime import UTC
 from typing import Any
 
 import psycopg2
@@ -12,18 +14,47 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
 from boards import pool
+from boards.seasons import (
+    EVERY_ROW,
+    Entrant,
+    Season,
+    Standing,
+    held_season,
+    newest_first,
+    of_the_board,
+    past_boards,
+    thawed,
+)
 from boards.snapshot import Boards, Row, named_rows
 from clients import postgres
 from clients.errors import BoardsUnavailable, SetupError, first_line
 from clients.passwords import passwords
-from clients.postgres import DATABASE, FLINK, MODERATOR, READER
+from clients.postgres import DATABASE, FLINK, KEEPER, MODERATOR, READER
+from games import season as lengths
 from games import sql
 from games.board import Board, Game, Table
+from games.campaign import DECIDED
 from settings import Settings
 
-ROLES = {"flink_role": FLINK, "reader_role": READER, "moderator_role": MODERATOR}
+ROLES = {
+    "flink_role": FLINK,
+    "reader_role": READER,
+    "moderator_role": MODERATOR,
+    "keeper_role": KEEPER,
+}
 # They know the letters of all alphabets: in PostgreSQL 17 on, and in any that is built with ICU.
 COLLATIONS = ("pg_c_utf8", "und-x-icu")
+FINAL_SEASONS_QUERY = """
+SELECT game, season, season_start, season_end, final_at
+FROM leaderboard.final_seasons
+WHERE game = %s
+"""
+FINAL_ROWS_QUERY = """
+SELECT board, board_row
+FROM leaderboard.final_boards
+WHERE (game, season) = (%s, %s)
+ORDER BY board, place
+"""
 # Flink's connections for each table and slot: a dead job's end later than the next job begins.
 CONNECTIONS_PER_SLOT = 4
 # Rows that the sink holds back at most: of boards, about what changes within sink_flush_millis.
@@ -75,6 +106,11 @@ class PostgresSink:
             _check_encoding(cursor)
             self._create_roles(cursor, sum(len(game.tables) for game in games))
             cursor.execute(sql.read("postgres/moderation.sql", **ROLES))
+            cursor.execute(sql.read("postgres/finals.sql", **ROLES))
+            if any(game.campaigns for game in games):
+                cursor.execute(sql.read("postgres/campaigns.sql", **ROLES))
+                for table in DECIDED:
+                    self._create_views(cursor, table)
             for game in games:
                 for table in game.tables:
                     self._create_table(cursor, table)
@@ -95,7 +131,12 @@ class PostgresSink:
             f"{name}_password": encrypt_password(
                 secret[f"postgres_{name}"], role, cursor, "scram-sha-256"
             )
-            for name, role in (("flink", FLINK), ("reader", READER), ("moderator", MODERATOR))
+            for name, role in (
+                ("flink", FLINK),
+                ("reader", READER),
+                ("moderator", MODERATOR),
+                ("keeper", KEEPER),
+            )
         }
         connections = CONNECTIONS_PER_SLOT * tables * self._settings.parallelism
         cursor.execute(
@@ -108,8 +149,7 @@ class PostgresSink:
         settings, name = self._settings, table.name
         columns = sql.columns(table).replace("STRING", "TEXT")
         cursor.execute(sql.read("postgres/table.sql", table=name, columns=columns, **ROLES))
-        for view, select in self._views(table).items():
-            cursor.execute(sql.read("postgres/view.sql", view=view, select=select, **ROLES))
+        self._create_views(cursor, table)
         if table.grows:
             new, old = (
                 ", ".join(f"{row}.{each}" for each in table.grows) for row in ("NEW", "OLD")
@@ -117,8 +157,9 @@ class PostgresSink:
             statement = sql.read("postgres/reject_lower_totals.sql", table=name, new=new, old=old)
             cursor.execute(statement)
         if isinstance(table, Board) and table.keeps_best:
-            inserted = f"SELECT {table.period} FROM inserted"
-            delete = sql.delete_outside_top_n(table, inserted, settings)
+            # As an array, which an index finds; the planner knows nothing of a subquery's size.
+            changed = f"{table.period} = ANY (ARRAY(SELECT {table.period} FROM inserted))"
+            delete = sql.delete_outside_top_n(table, changed, settings)
             cursor.execute(
                 sql.read(
                     "postgres/keep_top_n.sql",
@@ -136,14 +177,28 @@ class PostgresSink:
         elif table.kept:
             cursor.execute(f"DROP TRIGGER IF EXISTS forget_old ON flink.{name}")
 
+    def _create_views(self, cursor: Cursor, table: Table) -> None:
+        for view, select in self._views(table).items():
+            cursor.execute(sql.read("postgres/view.sql", view=view, select=select, **ROLES))
+
     def _views(self, table: Table) -> dict[str, str]:
         if not sql.has(table, "rank.sql"):
             return {}
         views = {table.name: sql.rank(table, self._settings)}
-        if table.period == "season_start":
+        if table.is_seasonal:
             every_season = sql.rank(table, self._settings, every_period=True)
             views[f"{table.name}_by_season"] = every_season
         return views
+
+    def _create_seasonal(self, cursor: Cursor, board: Board) -> None:
+        """How the seasons of a board are listed, and how one of them is read."""
+        select = sql.rank(board, self._settings, period="season")
+        values = {"table": board.name, "select": select, **ROLES}
+        cursor.execute(sql.read("postgres/seasonal.sql", **values))
+        if board.everybody:
+            select = sql.everybody(board, "season")
+            values = {"board": board.name, "select": select, **ROLES}
+            cursor.execute(sql.read("postgres/everybody.sql", **values))
 
     def _create_extras(self, cursor: Cursor, game: Game) -> None:
         """What needs more than one table of the game: functions, and views that count."""
@@ -151,6 +206,8 @@ class PostgresSink:
         for table in game.tables:
             if sql.has(table, "postgres.sql"):
                 cursor.execute(sql.read(f"{table.folder}/postgres.sql", **values))
+        for board in game.seasonal:
+            self._create_seasonal(cursor, board)
         for name in game.counts.values():
             table = game.table(name)
             has_own = sql.has(table, "count.sql")
@@ -184,6 +241,94 @@ class PostgresSink:
 
         return pool.snapshot(self._settings, ask)
 
+    def rows(self, game: Game, tables: Sequence[Table]) -> list[list[Row]]:
+        def ask(cursor: Any) -> list[list[Row]]:
+            return [everything(cursor, table) for table in tables]
+
+        def everything(cursor: Any, table: Table) -> list[Row]:
+            cursor.execute(f"SELECT * FROM leaderboard.{table.name}")
+            return rows(cursor)
+
+        return pool.snapshot(self._settings, ask)
+
+    def find(self, table: Table, key: Mapping[str, str]) -> list[Row]:
+        held = " AND ".join(f"{column} = %s" for column in key)
+
+        def ask(cursor: Any) -> list[Row]:
+            query = f"SELECT * FROM leaderboard.{table.name} WHERE {held}"
+            cursor.execute(query, list(key.values()))
+            return rows(cursor)
+
+        return pool.snapshot(self._settings, ask)
+
+    def seasons(self, game: Game) -> list[Season]:
+        length = lengths.of(self._settings)
+
+        def ask(cursor: Any) -> list[Season]:
+            cursor.execute(FINAL_SEASONS_QUERY, [game.name])
+            found = {each["season"]: Season(**each) for each in rows(cursor)}
+            for board in game.seasonal:
+                cursor.execute(f"SELECT season_start FROM leaderboard.{board.name}_seasons")
+                for (start,) in cursor:
+                    found.setdefault(length.id(start), held_season(game, length, start))
+            return list(found.values())
+
+        return newest_first(pool.snapshot(self._settings, ask))
+
+    def past(self, game: Game, season: Season) -> Boards:
+        def ask(cursor: Any) -> Boards:
+            cursor.execute(
+                "SELECT final_at FROM leaderboard.final_seasons WHERE (game, season) = (%s, %s)",
+                [game.name, season.season],
+            )
+            final = cursor.fetchone()
+            if not final:
+                return past_boards(
+                    game, {each.name: self._in(cursor, each, season) for each in game.seasonal}
+                )
+            cursor.execute(FINAL_ROWS_QUERY, [game.name, season.season])
+            held: dict[str, list[Row]] = {}
+            for board, row in cursor:
+                held.setdefault(board, []).append(thawed(row))
+            return past_boards(game, held, final[0].astimezone(UTC))
+
+        return pool.snapshot(self._settings, ask)
+
+    def _in(self, cursor: Any, board: Board, season: Season, limit: int | None = None) -> list[Row]:
+        cursor.execute(
+            f"SELECT * FROM leaderboard.{board.name}_in(%s) LIMIT %s",
+            [season.start_millis, limit or self._settings.board_size],
+        )
+        return rows(cursor)
+
+    def standings(self, game: Game, season: Season, keeper: Any) -> dict[str, Standing]:
+        return {each.name: self._standing(game, each, season, keeper) for each in game.seasonal}
+
+    def _standing(self, game: Game, board: Board, season: Season, keeper: Any) -> Standing:
+        start = season.start_millis
+        ranked = self._in(keeper, board, season, EVERY_ROW)
+        if self._knows_everybody(game, board, start):
+
+            def best(limit: int) -> list[Entrant]:
+                keeper.execute(
+                    f"SELECT * FROM leaderboard.{board.name}_everybody(%s) "
+                    "WHERE rank_number <= %s ORDER BY rank_number, entity_id",
+                    [start, limit],
+                )
+                return [Entrant(*row) for row in keeper]
+
+            keeper.execute(f"SELECT COUNT(*) FROM leaderboard.{board.name}_everybody(%s)", [start])
+            (count,) = keeper.fetchone()
+            return Standing(board, ranked, count, best)
+        return of_the_board(board, ranked, self._settings)
+
+    def _knows_everybody(self, game: Game, board: Board, start: int) -> bool:
+        """Whether all of a season are held, and not forgotten yet, as old ones are bit by bit."""
+        if not board.everybody or not self.tables([game.table(board.everybody)]):
+            return False
+        kept = sql.kept_millis(game.table(board.everybody), self._settings)
+        return kept is None or time.time() * 1000 <= start + kept
+
     def count(self, table: Table) -> int | None:
         def ask(cursor: Any) -> int | None:
             cursor.execute(f"SELECT count FROM leaderboard.{table.name}_count")
@@ -205,7 +350,8 @@ class PostgresSink:
 
 def rows(cursor: Any) -> list[Row]:
     """What a cursor has found, by column, with times in UTC."""
-    return named_rows([column[0] for column in cursor.description], cursor.fetchall())
+    # One after the other: `fetchall` would keep Python to itself until the last of very many.
+    return named_rows([column[0] for column in cursor.description], cursor)
 
 
 class RejectsByReason:

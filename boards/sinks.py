@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from boards.kafka import KafkaSink
 from boards.postgres import PostgresSink
+from boards.seasons import Season, Standing
 from boards.snapshot import Boards, Row
 from games.board import Game, Table
 from settings import Settings
@@ -48,6 +49,31 @@ class Sink(Protocol):
 
     def read(self, game: Game) -> Boards:
         """All boards of a game at one moment. Raises BoardsUnavailable."""
+
+    def find(self, table: Table, key: Mapping[str, str]) -> list[Row]:
+        """The rows of a table (`is_found`) whose columns have these values, as its view has them.
+
+        Raises BoardsUnavailable.
+        """
+
+    def rows(self, game: Game, tables: Sequence[Table]) -> list[list[Row]]:
+        """All rows of some of a game's tables at one moment. Raises BoardsUnavailable."""
+
+    def seasons(self, game: Game) -> list[Season]:
+        """The seasons of a game that it holds, the newest first. Raises BoardsUnavailable."""
+
+    def past(self, game: Game, season: Season) -> Boards:
+        """The seasonal boards of a game in one season: as they became final, or as they are.
+
+        Raises BoardsUnavailable.
+        """
+
+    def standings(self, game: Game, season: Season, keeper: Any) -> dict[str, Standing]:
+        """Who stands where in a season, by board, with those who are banned by now left out.
+
+        `keeper` is a cursor of the role that adds what is final: all is of its transaction's
+        moment. Raises NotYet when it is not known for that moment, or BoardsUnavailable.
+        """
 
     def count(self, table: Table) -> int | None:
         """How many rows a table's newest period has; None when that is unknown."""

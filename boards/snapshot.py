@@ -24,11 +24,13 @@ TIME_ENDINGS = ("_at", "_start", "_end")  # of columns that are times
 class Boards:
     """The rows of each board in rank order, and of its counts of late events, by table name.
 
-    Each row has the columns of its view; times are aware, in UTC.
+    Each row has the columns of its view; times are aware, in UTC. Of a season that is final,
+    `final_at` is the time since when it is.
     """
 
     game: Game
     rows: dict[str, list[Row]]
+    final_at: datetime | None = None
 
     def newest(self, board: Board) -> datetime | None:
         """The time of a board's newest row; None without rows, or when they carry no time."""
@@ -45,8 +47,7 @@ class Boards:
     @property
     def season_start(self) -> datetime | None:
         """The start of the newest season on any board; None when there is none."""
-        seasonal = (board for board in self.game.boards if board.period == "season_start")
-        return max(filter(None, map(self.period_start, seasonal)), default=None)
+        return max(filter(None, map(self.period_start, self.game.seasonal)), default=None)
 
     @property
     def as_of(self) -> datetime | None:
@@ -80,13 +81,12 @@ class Boards:
 
 def named_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
     """Rows by column, with times in UTC."""
-    return [
-        {
-            name: _utc(value) if name.endswith(TIME_ENDINGS) else value
-            for name, value in zip(names, row, strict=True)
-        }
-        for row in rows
-    ]
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    for name in names:
+        if name.endswith(TIME_ENDINGS):
+            for row in found:
+                row[name] = _utc(row[name])
+    return found
 
 
 def _utc(value: datetime | float | None) -> datetime | None:

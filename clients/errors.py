@@ -16,5 +16,7 @@ class BoardsUnavailable(Exception):
 
 
 def first_line(error: Exception) -> str:
-    """An error's text without its second line and full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    """An error's text without its second line and full stop, and without the name of its class."""
+    name = type(error).__name__
+    text = str(error).strip().removeprefix(f"{name}: ")  # which Kafka's client puts before it
+    return (text or name).splitlines()[0].rstrip(".")

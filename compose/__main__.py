@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.live import Live
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from boards import moderation, sinks
+from boards import campaigns, moderation, schemas, sinks
 from boards.postgres import PostgresSink
 from clients.errors import BoardsUnavailable, JobError, SetupError
-from compose import checks, flink, jars, services, status
+from compose import checks, flink, jars, registry, services, status
 from games import chosen
 from jobs import savepoints
 from jobs.running import running as running_jobs
@@ -37,7 +37,10 @@ def check() -> None:
 
 def fetch(*libraries: str) -> None:
     """download the jars of these libraries, or all, check them, and compile the functions"""
-    jars.fetch(settings.state / "jars", *libraries)
+    folder = settings.state / "jars"
+    needed = [registry.LIBRARY] if libraries and registry.is_own(settings) else []
+    jars.fetch(folder, *libraries, *needed)
+    registry.unpack(folder)
     flink.complete_library(settings)
 
 
@@ -60,12 +63,15 @@ def _or_all(names: Sequence[str]) -> list[str]:
 
 
 def create() -> None:
-    """create topics, tables, views and roles that are not there yet"""
+    """create schemas, topics, tables, views and roles that are not there yet"""
+    schemas.register(chosen(settings), settings)
     for sink in sinks.sinks(settings):
         if sink.is_needed:
             sink.create(chosen(settings))
     if PostgresSink(settings).is_needed:  # it knows who is banned
         moderation.publish(settings)
+        if campaigns.game_of(settings):
+            campaigns.publish(settings)
 
 
 def running() -> int:
@@ -121,7 +127,7 @@ The leaderboard runs.
   API             http://{settings.page_host}:{settings.api_port}/api/boards
   Flink's page    http://{settings.flink_rest}
   Boards in       {_boards_in()}
-  Kafka           {settings.brokers}, events in topic {topics}
+  Kafka           {settings.brokers}, events in topic {topics}{_registry()}
   Metrics         http://{settings.bind_address}:{settings.monitor_port}/metrics
   Logs            {settings.state / "logs"}
   How it is       scripts/status.sh
@@ -131,6 +137,10 @@ The leaderboard runs.
 Totals move with every event; boards of time windows follow about 6 s later.
 """
     )
+
+
+def _registry() -> str:
+    return f"\n  Schemas         {settings.schema_registry}" if settings.has_avro else ""
 
 
 def _boards_in() -> str:

@@ -9,6 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
+from boards import schemas
 from boards.kafka import check_topics
 from clients.errors import SetupError
 from compose import flink, services
@@ -35,6 +36,7 @@ def check(settings: Settings) -> None:
         )
     settings.check_login()
     check_topics(chosen(settings), settings)
+    schemas.check(chosen(settings), settings)
     flink.check_memory(settings)
     _check_files(settings)
     for folder in (settings.state, Path(sys.prefix)):

@@ -23,11 +23,21 @@ TIMEOUT_SECONDS = 60
 
 
 class Jar(NamedTuple):
-    """One jar: its sha256 in hex, the library folder it belongs to, and its coordinates."""
+    """One jar: its sha256 in hex, the library folder it belongs to, and its coordinates.
+
+    These are group:artifact:version, and :packaging:classifier for what is no jar.
+    """
 
     sha256: str
     library: str
     coordinates: str
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        _, artifact, version, *rest = self.coordinates.split(":")
+        packaging, *classifier = rest or ["jar"]
+        return f"{'-'.join([artifact, version, *classifier])}.{packaging}"
 
 
 def manifest() -> list[Jar]:
@@ -37,7 +47,7 @@ def manifest() -> list[Jar]:
 
 
 def fetch(folder: Path, *libraries: str) -> None:
-    """Link every jar, or those of some libraries, as `folder/<library>/<name>.jar`.
+    """Link every jar, or those of some libraries, as `folder/<library>/<its file>`.
 
     What is not at hand is downloaded. The machine's Maven repository is used when it has the jar,
     else one in `folder`. Raises SetupError when a download fails, or when a jar is not the one in
@@ -65,18 +75,19 @@ def fetch(folder: Path, *libraries: str) -> None:
 
 
 def _link(folder: Path, jar: Jar) -> Path:
-    _, artifact, version = jar.coordinates.split(":")
-    return folder / jar.library / f"{artifact}-{version}.jar"
+    return folder / jar.library / jar.file
 
 
 def _provide(
     context: MavenContext, folder: Path, jar: tuple[str, str], links: Iterable[Path]
 ) -> None:
     coordinates, sha256 = jar
-    group, artifact, version = coordinates.split(":")
+    group, artifact, version, *rest = coordinates.split(":")
+    packaging, classifier = rest or ("jar", "")
     for _ in range(2):  # what a killed download left behind is fetched once more
         try:
-            path = context.project(group, artifact).at_version(version).artifact().resolve()
+            component = context.project(group, artifact).at_version(version)
+            path = component.artifact(classifier, packaging).resolve()
         except (requests.RequestException, RuntimeError) as error:
             raise SetupError(
                 f"Could not download {coordinates}: {error}. Check the network (or its proxy) "

@@ -20,7 +20,10 @@ from boards.shared_ids import SharedIds
 from boards.sinks import RejectCounter, sink
 from clients import flink
 from clients.errors import BoardsUnavailable, JobError
+from compose import services
+from compose.flink import put_events_first
 from compose.status import Job, Status, status
+from compose.upkeep import Upkeep
 from games import chosen
 from games.board import Game
 from jobs import checkpoints
@@ -49,6 +52,7 @@ class Monitor(Collector):
         self._settings = settings
         self._rejects = Rejects(settings)
         self._shared_ids = SharedIds(settings)
+        self._upkeep = Upkeep(settings)
         self._latest: list[Metric] = []
 
     def look(self) -> None:
@@ -57,10 +61,12 @@ class Monitor(Collector):
         rejected = self._rejects.count(found)
         try:
             self._shared_ids.look()
-        except KafkaError as error:
+        except (KafkaError, BoardsUnavailable) as error:
             log.warning("Ids of two players were not looked for: %s", error)
+        self._upkeep.look(found)
         heap, shared = _heap(self._settings), self._shared_ids.count
-        self._latest = list(metrics(found, rejected, heap, self._settings, shared))
+        behind = self._upkeep.behind_seconds
+        self._latest = list(metrics(found, rejected, heap, self._settings, shared, behind))
 
     def collect(self) -> Iterable[Metric]:
         return self._latest
@@ -99,6 +105,7 @@ def metrics(
     heap: dict[str, float],
     settings: Settings,
     shared_ids: int = 0,
+    behind_seconds: Mapping[str, float] | None = None,
 ) -> Iterator[Metric]:
     """A status as metrics; what is not known is left out."""
     yield _gauge("healthy", "1 when scripts/status.sh finds no problem", found.is_healthy)
@@ -129,6 +136,8 @@ def metrics(
     shared = _counter("shared_ids", SHARED)
     shared.add_metric([], shared_ids)
     yield shared
+    behind = "seconds for which a duty has been behind, 0 when it is not"
+    yield _gauges("upkeep_behind_seconds", behind, "duty", behind_seconds or {})
     late = "events of the newest season that came too late for the board"
     yield _gauges("late_events", late, "board", found.late_events)
     of = "heap of all TaskManagers: what is used, and the limit (max)"
@@ -200,6 +209,7 @@ def _heap(settings: Settings) -> dict[str, float]:
 
 def main() -> None:
     """Serve until stopped. Raises SettingError for a game that there is not."""
+    chosen(settings)  # nothing is served for games that there are not
     monitor = Monitor(settings)
     registry = CollectorRegistry()
     registry.register(monitor)
@@ -210,6 +220,8 @@ def main() -> None:
             checkpoints.clear(settings)
         except JobError as error:
             log.info("Old checkpoints were not looked for: %s", error)
+        if taskmanager := services.processes(settings).get("taskmanager"):
+            put_events_first(taskmanager)
         time.sleep(LOOK_SECONDS)
 
 

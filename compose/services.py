@@ -28,20 +28,26 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from clients import flink, kafka, postgres
 from clients.errors import SetupError
-from clients.java import java_home
+from clients.files import write_whole
+from clients.java import NEWER, java_home
 from clients.passwords import passwords
 from compose import flink as flink_cluster
-from compose import layout
+from compose import layout, registry
 from compose import postgres as postgres_server
 from games import chosen
-from settings import PREFIX, PROJECT, Settings
+from settings import PREFIX, PROJECT, STARTED, Settings, started_with
 
 NATIVE = Path(__file__).parent / "native"
 STOP_SECONDS = 120
 STOP_WAIT_SECONDS = 20  # of one service, as the supervisor's own stopwaitsecs
 STATE_FOLDER = f"{PREFIX}STATE_FOLDER"  # by it a service tells whose it is
 # What the running services are told when they start, and what people ask for on the command line.
-TOLD_AT_START = {"games": "games", "rate_per_second": "rate"}
+TOLD_AT_START = {
+    "games": "games",
+    "event_format": "event format",
+    "board_format": "board format",
+    "rate_per_second": "rate",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ def _services(settings: Settings) -> Iterator[Service]:
         yield _zookeeper(settings)
     if not settings.kafka_brokers:
         yield _kafka(settings)
+    if registry.is_own(settings):
+        yield _registry(settings)
     if has_flink:
         yield _jobmanager(settings)
         yield _taskmanager(settings)
@@ -145,6 +153,16 @@ def _kafka(settings: Settings) -> Service:
     )
 
 
+def _registry(settings: Settings) -> Service:
+    return Service(
+        "registry",
+        registry.command(settings),
+        {"schema_registry_port": settings.schema_registry_port},
+        _answers(f"{settings.schema_registry}/subjects"),
+        runs_in_state=True,
+    )
+
+
 def _flink_program(name: str) -> list[str]:
     """Its command line, which first empties its temporary folder: one that died has left files."""
     folder = f"{flink.STATE_IN_FLINK}/data/flink/{name}"
@@ -185,7 +203,7 @@ def _injectors(settings: Settings) -> Iterator[Service]:
         if game.injector:
             words = game.injector.words(settings)
             yield Service(
-                f"{game.name}_generator",
+                game.service,
                 ["python", "-m", "generator", game.name, *words],
                 game.injector.ports(settings),
                 lambda: None,
@@ -277,19 +295,24 @@ def _environment(settings: Settings) -> dict[str, str]:
         folders.append(postgres_server.programs().folder)
     path = ":".join([*map(str, folders), os.environ["PATH"]])
     own = {"PATH": path, "PROJECT_FOLDER": str(PROJECT), STATE_FOLDER: str(settings.state)}
+    if registry.is_own(settings):
+        own[registry.JAVA] = str(java_home(NEWER))
     return flink.environment(flink.STATE_IN_FLINK) | own
 
 
 def note_started(settings: Settings) -> None:
     """Note what the services are told as they start."""
     values = {name: getattr(settings, name) for name in TOLD_AT_START}
-    _started_file(settings).write_text(json.dumps(values))
+    write_whole(settings.state / STARTED, json.dumps(values))
 
 
 def check_unchanged(settings: Settings, environment: Mapping[str, str]) -> None:
-    """Raise SetupError when the environment asks for another value than the services run with."""
-    file = _started_file(settings)
-    started = json.loads(file.read_text()) if file.exists() else {}
+    """Raise SetupError when the environment asks for another value than the services run with.
+
+    Raises SettingError for a game that there is not.
+    """
+    chosen(settings)  # else a misspelled game would be found out only after scripts/stop.sh
+    started = started_with(settings)
     for name, word in TOLD_AT_START.items():
         wanted, current = getattr(settings, name), started.get(name)
         if f"{PREFIX}{name.upper()}" in environment and wanted != current:
@@ -297,10 +320,6 @@ def check_unchanged(settings: Settings, environment: Mapping[str, str]) -> None:
                 f"It is running already, with the {word} {current}. To change the {word}, run "
                 "scripts/stop.sh first, then this command again."
             )
-
-
-def _started_file(settings: Settings) -> Path:
-    return settings.state / "conf" / "started.json"
 
 
 def _write_configuration(settings: Settings) -> None:
@@ -456,6 +475,18 @@ def orphans(settings: Settings) -> dict[str, list[psutil.Process]]:
 def is_up(settings: Settings) -> bool:
     """Whether the supervisor runs."""
     return supervisor(settings) is not None
+
+
+def processes(settings: Settings) -> dict[str, psutil.Process]:
+    """The process of each service that runs; none in containers."""
+    found = {}
+    if is_up(settings):
+        with suppress(SetupError), _supervisor(settings) as asked:
+            for info in asked.getAllProcessInfo():
+                with suppress(psutil.NoSuchProcess):  # it has just ended
+                    if info["pid"]:
+                        found[info["name"]] = psutil.Process(info["pid"])
+    return found
 
 
 def states(settings: Settings) -> dict[str, str]:

@@ -25,7 +25,7 @@ from boards.sinks import sink
 from boards.snapshot import LEFT_BEHIND_SECONDS, STALE_SECONDS, Boards
 from clients import flink
 from clients.errors import BoardsUnavailable, JobError
-from compose import lag, services
+from compose import lag, services, troubles
 from compose.flink import is_own
 from compose.lag import Gap, Lag, Reading
 from games import chosen, season
@@ -133,6 +133,7 @@ def status(settings: Settings) -> Status:
     """
     states = services.states(settings)
     problems = [f"{name} is {state}" for name, state in states.items() if state != "RUNNING"]
+    problems += [f"upkeep of {each.duty}: {each.why}" for each in troubles.lasting(settings)]
     try:
         ids = running(settings)
         reading = _reading(ids, settings, problems)

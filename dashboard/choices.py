@@ -46,16 +46,21 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def games_with_boards(settings: Settings) -> tuple[Game, ...]:
+    """The chosen games that have boards; another has pages of its own."""
+    return tuple(game for game in chosen(settings) if game.boards)
+
+
 def game_of_address(settings: Settings) -> Game:
     """The game that the page's address names; the first for a wrong name, or for none."""
-    games = chosen(settings)
+    games = games_with_boards(settings) or chosen(settings)
     name = st.query_params.get("game")
     return next((game for game in games if game.name == name), games[0])
 
 
-def choose_game(settings: Settings) -> Game:
-    """The same, with a control to change it; whoever has one game only is shown none."""
-    games = {game.name: game for game in chosen(settings)}
+def choose_game(among: Sequence[Game]) -> Game:
+    """The same among some games, with a control to change it; there is none for a single game."""
+    games = {game.name: game for game in among}
     if len(games) == 1:
         return next(iter(games.values()))
     names = list(games)

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from boards.kafka import columns
+from boards.prizes import prize_text
+from boards.seasons import Season
 from boards.snapshot import Row
 from dashboard.refresh import Refreshed
-from games import season
+from games import season as lengths
 from games.board import Board, Game
 from settings import Settings
 
@@ -21,6 +23,12 @@ MOVEMENT = "movement"
 PLAYER_COLUMNS = (
     *("user_id", "user_name", "team_id", "team_name"),
     *("total_score", "is_exact", "is_banned"),
+)
+
+
+AWARD_COLUMNS = (
+    *("award_id", "season", "board", "rank_number", "entity_kind", "entity_id", "entity_name"),
+    *("value", "tier", "prize", "rule_version", "awarded_at", "banned_at"),
 )
 
 
@@ -41,19 +49,33 @@ def placed(latest: Refreshed, board: Board, rows: Iterable[Row]) -> list[Row]:
     return [row | {MOVEMENT: latest.movement(board, row[board.found_by])} for row in rows]
 
 
-def board_file(latest: Refreshed, board: Board, rows: list[Row], settings: Settings) -> File:
-    """Some rows of a board. There must be boards in `latest`."""
+def board_file(
+    latest: Refreshed,
+    board: Board,
+    rows: list[Row],
+    settings: Settings,
+    season: Season | None = None,
+) -> File:
+    """Some rows of a board, of the newest season or this one. `latest` must have boards."""
     assert latest.boards
     game = latest.boards.game
     names = (*columns(game, board, settings), MOVEMENT)
-    start, at = latest.boards.season_start, latest.boards.as_of
-    name = _name(board.name, _season(settings, start), at or _now())
+    start, at = latest.boards.season_start, latest.boards.final_at or latest.boards.as_of
+    called = season.season if season else _season(settings, start)
+    name = _name(board.name, called, at or _now())
     return File(name, _text(names, placed(latest, board, rows)))
 
 
-def players_file(rows: list[Row], settings: Settings) -> File:
-    """Players that were found."""
-    return File(_name("players", _season(settings, None), _now()), _text(PLAYER_COLUMNS, rows))
+def players_file(rows: list[Row], settings: Settings, season: Season | None = None) -> File:
+    """Players that were found, in the season that runs or this one."""
+    called = season.season if season else _season(settings, None)
+    return File(_name("players", called, _now()), _text(PLAYER_COLUMNS, rows))
+
+
+def awards_file(rows: list[Row], season: Season) -> File:
+    """The awards of a season."""
+    shown = (row | {"prize": prize_text(row["prize"])} for row in rows)
+    return File(_name("awards", season.season, _now()), _text(AWARD_COLUMNS, shown))
 
 
 def rejects_file(game: Game, rows: list[Row], settings: Settings) -> File:
@@ -64,17 +86,20 @@ def rejects_file(game: Game, rows: list[Row], settings: Settings) -> File:
     return File(_name(game.rejects, None, _now()), _text(names, rows))
 
 
+def table_file(what: str, names: Sequence[str], rows: Iterable[Row], at: datetime | None) -> File:
+    """These columns of some rows, which are of this moment; now without one."""
+    return File(_name(what, None, at or _now()), _text(names, rows))
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
 def _season(settings: Settings, start: datetime | None) -> str:
-    """The season by its length and start, in characters that every file system takes."""
-    if settings.season == "all":
-        return "all-time"
-    millis = season.of(settings).start_of(int(_now().timestamp() * 1000))
-    start = start or datetime.fromtimestamp(millis / 1000, UTC)
-    return f"{settings.season}-{start:{'%Y-%m-%dT%H' if settings.season == 'hour' else '%Y-%m-%d'}}"
+    """The season's id, in characters that every file system takes; the one that runs for None."""
+    length = lengths.of(settings)
+    millis = int((start or _now()).timestamp() * 1000)
+    return length.id(millis if start else length.start_of(millis))
 
 
 def _name(what: str, in_season: str | None, at: datetime) -> str:

@@ -18,6 +18,7 @@ from boards.sinks import Sink
 from boards.snapshot import Row
 from clients.errors import BoardsUnavailable, JobError, first_line
 from compose.status import TOO_OLD, Status, status
+from games import chosen
 from games.board import Game
 from jobs import savepoints
 from jobs.names import JobName
@@ -35,11 +36,20 @@ log = logging.getLogger(__name__)
 
 
 class Watch(Background, Generic[T]):
-    """Asks in the background while somebody wants to know; the last answer is there at once."""
+    """Asks in the background while somebody wants to know; the last answer is there at once.
 
-    def __init__(self, title: str, ask: Callable[[], T], seconds: float) -> None:
+    `close` is called when nobody has wanted to know for a while.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        ask: Callable[[], T],
+        seconds: float,
+        close: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(title, seconds)
-        self._ask = ask
+        self._ask, self._close = ask, close
         self._forget()
 
     def latest(self, wait_seconds: float = 0) -> T | None:
@@ -54,9 +64,15 @@ class Watch(Background, Generic[T]):
         """Whether there is an answer, so that nobody would wait for it."""
         return self._has_asked
 
+    @property
+    def known(self) -> T | None:
+        """The last answer, for somebody who would not have anything asked for it."""
+        return self._latest
+
     def _forget(self) -> None:
         self._latest: T | None = None
         self._has_asked = False
+        self._close()
 
     def _work(self) -> None:
         answer = self._latest
@@ -75,7 +91,7 @@ class Watch(Background, Generic[T]):
 class Health:
     """What the services say of themselves, with rates by topic and job.
 
-    `silent_seconds` tells by topic for how long no record came.
+    `silent_seconds` tells by topic for how long no record came, where that is trouble.
     """
 
     status: Status
@@ -93,7 +109,8 @@ class Health:
 
         Each is a sentence without its full stop.
         """
-        found = [each for each in self.status.problems if not each.startswith(TOO_OLD)]
+        problems = (each.rstrip(".") for each in self.status.problems)
+        found = [each for each in problems if not each.startswith(TOO_OLD)]
         if self.is_silent(topic):
             seconds = self.silent_seconds[topic]
             found.append(f"the injector is silent: no new record in the topic for {seconds:.0f} s")
@@ -105,6 +122,8 @@ class History:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        games = chosen(settings)
+        self._quiet = {game.topic(settings) for game in games if game.may_be_silent}
         self._past: deque[tuple[float, Status]] = deque()
         self._grew_at: dict[str, float] = {}  # by topic, as long as its ends are known
 
@@ -124,7 +143,7 @@ class History:
             {topic: self._topic_rate(topic) for topic in topics},
             {name: self._job_rate(name, "records_read") for name in latest.jobs},
             {name: self._job_rate(name, "rows_written") for name in latest.jobs},
-            {topic: now - at for topic, at in self._grew_at.items()},
+            {topic: now - at for topic, at in self._grew_at.items() if topic not in self._quiet},
         )
 
     def _grew(self, topic: str, latest: Status, now: float) -> float:

@@ -20,6 +20,7 @@ from dashboard.download import CSV, File
 STYLE = Path(__file__).with_name("style.css")
 CUT_LENGTH, WHOLE_LENGTH = 48, 200  # of a name on a board, and at the head of its own page
 SPARK_HEIGHT, SPARK_POINTS = 20, 60  # of a small chart, in its own units
+PLOT_WIDTH, PLOT_HEIGHT = 600, 120  # of a plot, likewise
 MISSING = "N/A"
 MARK = ' class="marked" aria-current="true"'
 JOINER = "\u200d"  # what makes one picture of several emoji
@@ -75,16 +76,17 @@ def link(page: str, found_by: str, name: str | None, **chosen: str) -> str:
     shown = text(label(name, found_by))
     if not page:
         return shown
-    address = _address(page, chosen or {page: found_by})
-    return f'<a href="{address}" target="_self">{shown}</a>'
+    found = address(page, chosen or {page: found_by})
+    return f'<a href="{found}" target="_self">{shown}</a>'
 
 
 def button(words: str, page: str, **chosen: str) -> str:
     """A link that looks like a button."""
-    return f'<a class="button" href="{_address(page, chosen)}" target="_self">{words}</a>'
+    return f'<a class="button" href="{address(page, chosen)}" target="_self">{words}</a>'
 
 
-def _address(page: str, chosen: Mapping[str, str]) -> str:
+def address(page: str, chosen: Mapping[str, str]) -> str:
+    """Where a page is that chooses this, as an attribute of HTML."""
     return f"{page}?{urlencode(chosen).replace('&', '&amp;')}"
 
 
@@ -199,6 +201,42 @@ def facts(pairs: Mapping[str, str]) -> str:
     return f'<dl class="facts">{"".join(listed)}</dl>'
 
 
+def metrics(pairs: Mapping[str, str]) -> str:
+    """Figures in large type, each under its name, six in a line where there is room."""
+    listed = (f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in pairs.items())
+    return f'<dl class="metrics">{"".join(listed)}</dl>'
+
+
+def plot(days: Sequence[tuple[datetime, float]], what: str, form: Callable[[float], str]) -> str:
+    """A line through values by day, each at its place in time, with the extremes beside it.
+
+    A single day is a dot, and no day at all a sentence.
+    """
+    if not days:
+        return f'<p class="quiet">{what}: {MISSING}</p>'
+    (first, _), (last, _) = days[0], days[-1]
+    values = [value for _, value in days]
+    low, high = min(values), max(values)
+    seconds = (last - first).total_seconds()
+    places = [
+        (
+            PLOT_WIDTH * (at - first).total_seconds() / seconds if seconds else PLOT_WIDTH / 2,
+            PLOT_HEIGHT * (high - value) / (high - low) if high > low else PLOT_HEIGHT / 2,
+        )
+        for at, value in days
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in places)
+    dates = dict.fromkeys(f"{at:%d %b %Y}" for at in (first, last))
+    told = f"{what}, {len(days)} days, between {form(low)} and {form(high)}"
+    return (
+        f'<figure class="plot"><p><span>{form(high)}</span><span>{form(low)}</span></p>'
+        f'<svg viewBox="0 0 {PLOT_WIDTH} {PLOT_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{told}"><polyline points="{line}"></polyline><path d="{dots}"></path></svg>'
+        f"<figcaption>{''.join(f'<span>{each}</span>' for each in dates)}</figcaption></figure>"
+    )
+
+
 def hint(word: str, meaning: str) -> str:
     """A word that tells its meaning to whoever points at it."""
     return f'<span title="{meaning}">{word}</span>'
@@ -243,7 +281,7 @@ SMALL_WALL = 1600  # px; a narrower screen shows larger names in place of trends
 def wall(boards: int) -> str:
     """The style of a wall: ten places of so many boards fill the screen, whatever its size."""
     is_many = boards >= MANY_BOARDS
-    columns, board_width = (3, THREE_WIDTH) if is_many else (min(boards, 2), TWO_WIDTH)
+    columns, board_width = (3, THREE_WIDTH) if is_many else (max(1, min(boards, 2)), TWO_WIDTH)
     lines = ceil(boards / columns)
     height = TOP_HEIGHT + lines * BOARD_HEIGHT
     others = height - lines * PLACES_HEIGHT
@@ -260,6 +298,8 @@ def wall(boards: int) -> str:
     .ranks .rank {{ width: 2rem; }}
     .stMainBlockContainer {{ padding: 1rem 1.5rem 0; max-width: none; }}
     .facts {{ font-size: 1.35rem; }}
+    .winners {{ position: fixed; top: 0.5rem; right: 1.5rem; z-index: 5; border: 0; padding: 0; }}
+    .winners dd:not(:nth-of-type(1)) {{ display: none; }}
     @media (min-width: 1101px) {{
         .many .panel {{ grid-column: span var(--of-three); }}
         .ranks:not(.long) tbody tr > * {{ height: max(1.8rem, {place}) !important; }}
@@ -267,6 +307,6 @@ def wall(boards: int) -> str:
     @media (max-width: {SMALL_WALL - 1}px) {{
         html {{ {size(board_width - TREND_WIDTH)} }}
         .ranks .trend {{ width: 0; padding: 0 !important; font-size: 0; }}
-        .ranks .trend > * {{ display: none; }}
+        .ranks .trend > *, .winners small {{ display: none; }}
     }}
 </style>"""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from boards.moderation import login_name
 from clients.errors import SetupError
 from clients.passwords import passwords
 from settings import Settings
@@ -53,6 +54,11 @@ def may_moderate(settings: Settings, user: Mapping[str, Any]) -> bool:
     if settings.oidc_metadata_url:
         return is_allowed(settings, user) and _is_among(settings.oidc_moderators, user)
     return settings.is_page_for_this_machine
+
+
+def author(settings: Settings, user: Mapping[str, Any]) -> str:
+    """Who decides something on the page: an address of the log-in, or a name of this machine."""
+    return str(user["email"]) if settings.oidc_metadata_url else login_name()
 
 
 def _listed(addresses: str) -> set[str]:

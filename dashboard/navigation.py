@@ -5,19 +5,23 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-from dashboard.pages import Page, live, moderation, pipeline
+from dashboard.pages import Page, live, moderation, pipeline, season
 from games import chosen
 from games.board import Game
 from settings import Settings
 
 LIVE = Page(live.page, "Live", "")  # at the root
+SEASON = Page(season.page, "Season", "season")
 PIPELINE = Page(pipeline.page, "Pipeline", "pipeline")
 MODERATION = Page(moderation.page, "Moderation", "moderation")
 
 
 def pages(settings: Settings) -> list[Page]:
     """All pages, in their order: the boards, each game's own pages, and the others."""
-    own = (page for game in chosen(settings) for page in own_pages(game))
+    games = chosen(settings)
+    own = [page for game in games for page in own_pages(game)]
+    if any(game.seasonal for game in games):
+        own.append(SEASON)
     return [LIVE, *own, PIPELINE, MODERATION]
 
 

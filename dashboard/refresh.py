@@ -18,8 +18,10 @@ from time import monotonic
 from typing import Any, Literal
 
 from boards.background import Background
+from boards.cache import cached
 from boards.kafka import FOLD_SECONDS
 from boards.rate import event_rate
+from boards.seasons import Season
 from boards.sinks import Sink
 from boards.snapshot import Boards
 from clients.errors import BoardsUnavailable, first_line
@@ -118,6 +120,26 @@ def refreshed(game: Game, sink: Sink, settings: Settings) -> Refreshed:
 def is_read(game: Game, sink: Sink, settings: Settings) -> bool:
     """Whether they are in memory, so that nobody would wait."""
     return _refresh(game, sink, settings).has_read
+
+
+@cached
+def seasons(game: Game, sink: Sink, settings: Settings) -> list[Season]:
+    """The seasons of a game that a sink holds, the newest first. Raises BoardsUnavailable."""
+    return sink.seasons(game)
+
+
+@cached
+def past(game: Game, sink: Sink, season: Season, settings: Settings) -> Refreshed:
+    """The seasonal boards of one season, or why they cannot be read."""
+    try:
+        return Refreshed(sink.past(game, season), read_at=datetime.now(UTC))
+    except BoardsUnavailable as error:
+        return Refreshed(trouble=str(error))
+
+
+def of_season(game: Game, sink: Sink, season: Season | None, settings: Settings) -> Refreshed:
+    """The boards of a season, by default the newest."""
+    return past(game, sink, season, settings) if season else refreshed(game, sink, settings)
 
 
 def _refresh(game: Game, sink: Sink, settings: Settings) -> Refresh:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from settings import Settings
 
+SEASON = "season_start"  # the period of tables that begin anew with each season
+
 
 @dataclass(frozen=True)
 class Entity:
@@ -29,7 +31,7 @@ class Entity:
 class Kept:
     """How long rows stay that nobody writes again: the time that they have, and milliseconds.
 
-    None is as long as one more season.
+    None is as long as a season can still change.
     """
 
     column: str
@@ -52,8 +54,10 @@ class Table:
     archived_by the time by which old rows outlive the events that they come from, when a table is
                 computed anew; by default its period
     job         the job that writes it; by default one of its own name
-    appends     rows are only ever added, never changed
+    appends     rows are only ever added: nothing of a row is taken back before a newer one of the
+                same key takes its place
     for_lookups a row for everybody: only a sink that can look somebody up holds it
+    is_found    readers ask for the rows of a key, in any sink, and see them as `rank.sql` says
     """
 
     name: str
@@ -65,6 +69,7 @@ class Table:
     job: str = ""
     appends: bool = False
     for_lookups: bool = False
+    is_found: bool = False
     game: str = ""  # filled in by Game
     schema: str = "flink"
 
@@ -76,6 +81,11 @@ class Table:
     def primary_key(self) -> tuple[str, ...]:
         """The columns that identify a row."""
         return (self.period, *self.key) if self.period else self.key
+
+    @property
+    def is_seasonal(self) -> bool:
+        """Whether it begins anew with each season."""
+        return self.period == SEASON
 
     @property
     def topic(self) -> str:
@@ -102,6 +112,8 @@ class Board(Table):
     keeps_best  the job keeps the best places of each period only, and so does the sink; this
                 needs a value that grows. Others are kept whole
     late_events the table that counts, by season, the events that came too late for it
+    everybody   the table in which all are whom the board could rank: its `everybody.sql` ranks
+                them for prizes that go further than the board
     may_be_empty it is no trouble when it has no rows: for example in the first hour after the
                 start, for a board that compares an hour with the one before
     why_empty   what its panel says when it has no rows
@@ -117,6 +129,7 @@ class Board(Table):
     newest: str | None = None
     keeps_best: bool = False
     late_events: str | None = None
+    everybody: str | None = None
     may_be_empty: bool = False
     why_empty: str = "Nothing here yet"
 
@@ -131,20 +144,53 @@ class Board(Table):
         return self.key[-1]
 
     @property
+    def kind(self) -> str:
+        """What its rows are about, in a word: as bans and awards call them."""
+        return self.entity.title.lower()
+
+    @property
     def is_total(self) -> bool:
         """Whether its value only rises: a trend then shows what was gained."""
         return self.value in self.grows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed(Table):
+    """Events that a job sends to the topic of another game, whose contract they keep.
+
+    `columns.sql` names their fields, and `key` the one that is the record's key. Each has an id
+    that follows from what it is made of, so that one that is sent again counts once. Its job does
+    nothing else: it goes on where it was when boards are computed anew.
+
+    to  that game's name; while it is not among the chosen ones, nothing is sent
+    """
+
+    to: str
 
 
 @dataclass(frozen=True)
 class Injector:
     """How run_all.sh starts a game's event source: its words after `python -m generator <game>`.
 
-    `ports` are the names of the settings with the ports on which it listens.
+    `ports` are the names of the settings with the ports on which it listens. It is the service
+    `<game>_<kind>`: a "generator" invents events, a "worker" fetches them.
     """
 
     words: Callable[[Settings], list[str]]
     ports: Callable[[Settings], dict[str, int]]
+    kind: str = "generator"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic beside that of the events, of one partition: for what its services tell each other.
+
+    Records are kept for so many milliseconds; of a compacted one, the latest of each key.
+    """
+
+    name: str
+    kept_millis: int
+    is_compacted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,11 +199,16 @@ class Game:
 
     topic    the name of its events' topic
     tables   all that its jobs write; the boards among them in the order of the page
+    feeds    the events that its jobs make for other games
     sources  the files in `sql/<game>/sources/`, in the order in which they define tables and views
     values   what fills the placeholders of its SQL, beside `topic` and `places`
     rejects  the table that lists its rejected messages
     counts   what the page counts: a title, and the table whose newest period is counted
     injector how run_all.sh starts its event source; None when there is none
+    topics   its other topics
+    may_be_silent it is no trouble when no event comes for a while
+    campaigns the table with the boards of its campaigns (boards/campaigns.py): a row per campaign,
+             board and place, and at place 0 the sums of everybody; None when it has none
     """
 
     name: str
@@ -166,18 +217,39 @@ class Game:
     tables: tuple[Table, ...]
     sources: tuple[str, ...]
     values: Callable[[Settings], Mapping[str, object]] = field(default=lambda settings: {})
+    feeds: tuple[Feed, ...] = ()
     rejects: str | None = None
     counts: Mapping[str, str] = field(default_factory=dict, hash=False)
     injector: Injector | None = None
+    topics: tuple[Topic, ...] = ()
+    may_be_silent: bool = False
+    campaigns: str | None = None
 
     def __post_init__(self) -> None:
-        for table in self.tables:
+        for table in (*self.tables, *self.feeds):
             object.__setattr__(table, "game", self.name)
+        if {table.job for table in self.tables} & {feed.job for feed in self.feeds}:
+            raise ValueError(f"{self.name}: a job that feeds another game can do nothing else")
 
     @property
     def boards(self) -> tuple[Board, ...]:
         """The tables that are ranked for people."""
         return tuple(table for table in self.tables if isinstance(table, Board))
+
+    @property
+    def service(self) -> str:
+        """The name of the service that is its event source."""
+        return f"{self.name}_{self.injector.kind if self.injector else 'generator'}"
+
+    @property
+    def found(self) -> tuple[Table, ...]:
+        """The tables in which readers find the rows of a key."""
+        return tuple(table for table in self.tables if table.is_found)
+
+    @property
+    def seasonal(self) -> tuple[Board, ...]:
+        """The boards that begin anew with each season: they are what a season leaves."""
+        return tuple(board for board in self.boards if board.is_seasonal)
 
     @property
     def listed(self) -> tuple[Table, ...]:
@@ -186,10 +258,16 @@ class Game:
         return (*self.boards, *map(self.table, counts))
 
     @property
+    def of_campaigns(self) -> tuple[Table, ...]:
+        """The table of its campaigns' boards, if there is one."""
+        return (self.table(self.campaigns),) if self.campaigns else ()
+
+    @property
     def jobs(self) -> dict[str, tuple[Table, ...]]:
-        """The tables that each of its jobs writes, by the job's name."""
-        names = dict.fromkeys(table.job for table in self.tables)
-        return {name: tuple(each for each in self.tables if each.job == name) for name in names}
+        """The tables or feeds that each of its jobs writes, by the job's name."""
+        written = (*self.tables, *self.feeds)
+        names = dict.fromkeys(each.job for each in written)
+        return {name: tuple(each for each in written if each.job == name) for name in names}
 
     def table(self, name: str) -> Table:
         """The table of this name. Raises KeyError when there is none."""

@@ -41,6 +41,7 @@ TOP_TEAMS = Board(
     entity=TEAM,
     accent="blue",
     newest="reached_at",
+    everybody="team_mvps",
 )
 TOP_PLAYERS = Board(
     name="top_players",
@@ -55,6 +56,7 @@ TOP_PLAYERS = Board(
     entity=PLAYER,
     accent="teal",
     newest="reached_at",
+    everybody="player_totals",
 )
 HOT_STREAKS = Board(
     name="hot_streaks",

@@ -6,6 +6,7 @@ docs/contract.md (4, 8.4) says the same for readers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from settings import Settings
 
@@ -37,6 +38,22 @@ class Season:
         if self.length_millis is None:
             return "CAST(0 AS BIGINT)"
         return f"{column} - MOD({column} - {self.first_millis}, {self.length_millis})"
+
+    def end_of(self, start: int) -> int | None:
+        """When the season of this start ends; None for one that never does."""
+        return None if self.length_millis is None else start + self.length_millis
+
+    def label(self, start: int) -> str:
+        """The season of this start as addresses and files name it: 2026-11-27, 2026-11-27T14."""
+        if self.length_millis is None:
+            return "all-time"
+        form = "%Y-%m-%dT%H" if self.length_millis < DAY_MILLIS else "%Y-%m-%d"
+        return f"{datetime.fromtimestamp(start / 1000, UTC):{form}}"
+
+    def id(self, start: int) -> str:
+        """The same with the length before it: no other season of any length is called so."""
+        label = self.label(start)
+        return label if self.length_millis is None else f"{self.name}-{label}"
 
     def retention_millis(self, settings: Settings) -> int | None:
         """How long events, and the state of totals, are kept; None is for ever.

@@ -33,7 +33,8 @@ def has(table: Table, file: str) -> bool:
 def sources(game: Game, settings: Settings, **where: str) -> list[str]:
     """Statements that define what the game's SELECTs read from.
 
-    `where` says how its topic is reached: `group`, the consumer group, and `kafka_options`.
+    `where` says how its topic is reached: `group`, the consumer group, `kafka_options`,
+    `registry_options`, and `startup_mode`, where a job without state begins.
     """
     values = _values(game, settings) | where
     return [read(f"{game.name}/sources/{file}", **values) for file in game.sources]
@@ -49,6 +50,7 @@ def _values(game: Game, settings: Settings) -> dict[str, object]:
     return {
         "topic": game.topic(settings),
         "places": places(settings),
+        "spare_places": SPARE_PLACES,
         "season_start": season.of(settings).start_sql("event_millis"),
         "max_late_millis": settings.max_late_hours * season.HOUR_MILLIS,
         "kept_minutes": (kept or 0) // season.MINUTE_MILLIS,  # 0 is for ever
@@ -64,21 +66,34 @@ def places(settings: Settings) -> int:
 
 def columns(table: Table) -> str:
     """The columns and the primary key of a table, in Flink's types."""
-    listed = read(f"{table.folder}/columns.sql").strip()
-    return f"{listed},\nPRIMARY KEY ({', '.join(table.primary_key)})"
+    return f"{fields(table)},\nPRIMARY KEY ({', '.join(table.primary_key)})"
 
 
-def rank(table: Table, settings: Settings, every_period: bool = False) -> str:
+def fields(table: Table) -> str:
+    """The columns alone."""
+    return read(f"{table.folder}/columns.sql").strip()
+
+
+def rank(
+    table: Table, settings: Settings, every_period: bool = False, period: str | None = None
+) -> str:
     """The SELECT that ranks a table where it is read, in PostgreSQL or SQLite.
 
-    `${newest}` is a condition that leaves the newest season or hour, unless all are wanted.
+    `${newest}` is a condition that leaves the newest season or hour, unless all are wanted, or
+    another one: its start as SQL has it, in epoch milliseconds.
     """
-    newest = f"AND {table.period} = (SELECT MAX({table.period}) FROM flink.{table.name})"
+    start = period or f"(SELECT MAX({table.period}) FROM flink.{table.name})"
     return read(
         f"{table.folder}/rank.sql",
         board_size=settings.board_size,
-        newest="" if every_period else newest,
+        spare_places=SPARE_PLACES,
+        newest="" if every_period else f"AND {table.period} = {start}",
     ).strip()
+
+
+def everybody(board: Board, season_start: str) -> str:
+    """The SELECT that ranks all of a season, whose start is given as SQL has it."""
+    return read(f"{board.folder}/everybody.sql", season_start=season_start).strip()
 
 
 def count(table: Table) -> str:
@@ -89,10 +104,10 @@ def count(table: Table) -> str:
     )
 
 
-def delete_outside_top_n(board: Board, periods: str, settings: Settings) -> str:
-    """The statement, for PostgreSQL or SQLite, that leaves the best of these periods in a table.
+def delete_outside_top_n(board: Board, is_changed: str, settings: Settings) -> str:
+    """The statement, for PostgreSQL or SQLite, that leaves the best of some periods in a table.
 
-    `periods` is what stands in the brackets of `IN (…)`.
+    `is_changed` is the condition that a row is of one of them. It is asked twice.
     """
     return read(
         "postgres/delete_outside_top_n.sql",
@@ -100,7 +115,7 @@ def delete_outside_top_n(board: Board, periods: str, settings: Settings) -> str:
         period=board.period,
         key=board.found_by,
         value=board.value,
-        periods=periods,
+        is_changed=is_changed,
         places=places(settings),
     ).strip()
 
@@ -109,4 +124,4 @@ def kept_millis(table: Table, settings: Settings) -> int | None:
     """How long old rows of a table stay, in milliseconds; None is for ever."""
     if table.kept is None:
         return None
-    return table.kept.millis or season.of(settings).length_millis
+    return table.kept.millis or season.of(settings).retention_millis(settings)

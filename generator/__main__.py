@@ -1,29 +1,27 @@
-"""Runs an event source: python -m generator [game] [options]; the score game's by default."""
+"""Runs an event source, or a command for the events of all: python -m generator [name] [options].
+
+Without a name it is the score game's source.
+"""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
-from pkgutil import iter_modules
 
-import generator
+from generator.form import sources
 
 DEFAULT = "score"
-
-
-def sources() -> list[str]:
-    """The event sources: every package in this folder, each with a `main`."""
-    return sorted(module.name for module in iter_modules(generator.__path__) if module.ispkg)
+COMMANDS = ("consume", "replay")  # modules, each with a `main`
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run the source that the first word names. Exit code 2: there is no such source."""
+    """Run what the first word names. Exit code 2: there is no such source or command."""
     words = sys.argv[1:] if words is None else words
     is_named = bool(words) and not words[0].startswith("-")
     name, rest = (words[0], words[1:]) if is_named else (DEFAULT, words)
-    if name not in sources():
-        known = ", ".join(sources())
-        print(f"generator: no game is called {name!r}; known games: {known}", file=sys.stderr)
+    if name not in (*sources(), *COMMANDS):
+        known = f"commands: {', '.join(COMMANDS)}; known games: {', '.join(sources())}"
+        print(f"generator: no game is called {name!r}; {known}", file=sys.stderr)
         return 2
     exit_code: int = import_module(f"generator.{name}").main(rest)
     return exit_code

@@ -19,12 +19,14 @@ from generator.run import FILE, KAFKA, OUTPUTS, Options, run_all
 from generator.stop import Stop
 from settings import BROKERS, settings
 
+BOOTSTRAP = "BOOTSTRAP_SERVERS"
+
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, apart from "none" and "without end"."""
+    """Shows defaults, apart from "none", "no" and "without end"."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, math.inf):
+        if action.default is False or action.default in (None, math.inf):
             return action.help
         return super()._get_help_string(action)
 
@@ -67,8 +69,8 @@ def add_amount(group: Any, rate_help: str) -> None:
     )
 
 
-def add_output(group: Any, topic: str) -> None:
-    """Add the options that say where records go, by default to this topic."""
+def add_output(group: Any, topic: str | None) -> None:
+    """Add the options that say where records go, by default to this topic if there is one."""
     outputs = (
         "kafka; print: JSON lines on stdout; file: JSON lines (an empty line is an empty message "
         "or a tombstone)"
@@ -92,6 +94,34 @@ def add_output(group: Any, topic: str) -> None:
         metavar="HOST:PORT[,…]",
         help="the Kafka brokers",
     )
+
+
+def add_bootstrap(group: Any) -> None:
+    """Add the option that says where the brokers are, as `bootstrap` reads it."""
+    group.add_argument(
+        "-b",
+        "--bootstrap",
+        dest="brokers",
+        type=brokers,
+        default=settings.brokers.replace("127.0.0.1", "localhost"),
+        metavar="HOST:PORT[,…]",
+        help=f"the Kafka brokers; the environment variable {BOOTSTRAP} wins",
+    )
+
+
+def bootstrap(given: argparse.Namespace) -> str:
+    """The brokers that the environment names, or else this command line.
+
+    Raises SystemExit(2) after a message when the environment names none.
+    """
+    named = os.environ.get(BOOTSTRAP)
+    if not named:
+        return str(given.brokers)
+    try:
+        return str(brokers(named))
+    except argparse.ArgumentTypeError as error:
+        print(f"generator: {BOOTSTRAP}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def checked(parser: argparse.ArgumentParser, words: list[str] | None) -> argparse.Namespace:
@@ -153,6 +183,7 @@ def _are_brokers(text: str) -> bool:
 
 
 number = _checked(float, lambda value: 0 <= value < math.inf, "a number of 0 or more")
+factor = _checked(float, lambda value: 0 < value < math.inf, "a number above 0")
 whole = _checked(int, lambda value: value >= 0, "a whole number of 0 or more")
 positive = _checked(int, lambda value: value >= 1, "a whole number of 1 or more")
 port = _checked(int, lambda value: 0 <= value <= 65535, "a port, 0 to 65535")

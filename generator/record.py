@@ -9,10 +9,10 @@ from typing import NamedTuple, Protocol
 class Record(NamedTuple):
     """A Kafka record: key and value as bytes, due in seconds after the start.
 
-    A value of None is a tombstone.
+    Without a key, Kafka's client chooses the partition. A value of None is a tombstone.
     """
 
-    key: bytes
+    key: bytes | None
     value: bytes | None
     due: float
 

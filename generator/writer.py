@@ -14,7 +14,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.producer.future import FutureRecordMetadata
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, wait_fixed
 
-from clients import kafka
+from clients import kafka, registry
+from clients.errors import first_line
 from generator.record import Record
 from settings import settings
 
@@ -26,7 +27,7 @@ PRODUCER = {
     "enable_idempotence": True,
     "acks": "all",
     "compression_type": "gzip",  # smaller batches cost less of Python's time than compressing them
-    "linger_ms": 20,
+    "linger_ms": 100,  # a quiet game wakes nobody more often
     "batch_size": 128 * 1024,
     "delivery_timeout_ms": 7 * 86_400_000,  # an absent broker is waited for, not given up
     "request_timeout_ms": 10_000,
@@ -131,7 +132,7 @@ class KafkaWriter:
 
     def open(self) -> bool:
         attempts = Retrying(
-            retry=retry_if_exception_type(KafkaError),
+            retry=retry_if_exception_type((KafkaError, registry.RegistryUnavailable)),
             wait=wait_fixed(0.5),
             stop=lambda _: self._is_stopped(),
             sleep=self._wait,
@@ -151,12 +152,19 @@ class KafkaWriter:
             producer.partitions_for(self._topic)
         except KafkaError as error:
             producer.close(timeout=0)
-            raise KafkaTimeoutError(f"it has no topic {self._topic} yet") from error
+            raise KafkaTimeoutError(
+                f"it has no topic {self._topic}; scripts/run_all.sh makes those of its games"
+            ) from error
+        try:
+            self._encode = registry.encoder(settings, self._topic)
+        except registry.RegistryUnavailable:
+            producer.close(timeout=0)
+            raise
         return producer
 
     def _say_attempt(self, state: RetryCallState) -> None:
         cause = state.outcome.exception() if state.outcome else None
-        self._say_waiting(f": {cause}")
+        self._say_waiting(f": {first_line(cause)}" if isinstance(cause, Exception) else "")
 
     def _say_waiting(self, detail: str) -> None:
         now = time.monotonic()
@@ -173,15 +181,14 @@ class KafkaWriter:
     def send(self, record: Record) -> None:
         if not self._pending:
             self._progress_at = time.monotonic()  # until now there was nothing to wait for
+        value = self._encode(record.value)
         while not self._is_stopped():
             try:
-                self._pending.append(
-                    self._producer.send(self._topic, key=record.key, value=record.value)
-                )
+                self._pending.append(self._producer.send(self._topic, key=record.key, value=value))
                 break
             except KafkaTimeoutError as error:
                 # The topic is unknown while its broker starts; the producer kept nothing.
-                self._say_waiting(f": {error}")
+                self._say_waiting(f": {first_line(error)}")
         else:
             return
         self.tally.sent += 1

@@ -19,8 +19,8 @@ from clients.errors import JobError
 from games import chosen, season
 from games.board import Game, Table
 from jobs import environment, savepoints
-from jobs.names import ALL_BOARDS, JobName, game_of
-from jobs.running import computing, planned, running
+from jobs.names import ALL_BOARDS, JobName, game_of, is_feeding
+from jobs.running import computing, planned, running, unfed
 from settings import SettingError, settings
 
 if TYPE_CHECKING:
@@ -216,8 +216,15 @@ def _submit(options: argparse.Namespace) -> None:
     jobs, suspended = running(settings), savepoints.suspended(settings)
     ending = _to_end(options, [*jobs, *suspended])
     going_on = {name: path for name, path in suspended.items() if name not in ending}
+    for feed in unfed(settings):
+        _say(
+            f"{feed.game}: {feed.name} is left out. It makes events for the game {feed.to}, which "
+            "LEADERBOARD_GAMES does not name."
+        )
     plans = _plans(options, jobs, ending, going_on)
-    fresh = plans.keys() - going_on.keys()
+    # What was sent to another game stays there.
+    feeding = {name for name in plans if is_feeding(name, settings)}
+    fresh = plans.keys() - going_on.keys() - feeding
     _check_seasons(options, fresh, (jobs.keys() | going_on.keys()) - ending)
     _check_slots(len(plans), len(ending & jobs.keys()))
     # Only now that the new plans are known to be sound.

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boards.sinks import sink
-from clients import flink, kafka
-from games import season, sql
-from games.board import Game, Table
+from clients import flink, kafka, registry
+from games import avro, load, season, sql
+from games.board import Feed, Game, Table
 from jobs import plans
-from jobs.names import JobName, game_of
+from jobs.names import JobName, game_of, is_feeding
 from settings import Settings
 
 if TYPE_CHECKING:
     from pyflink.table import CompiledPlan, TableEnvironment
 
 CHECKPOINT_SECONDS = 120  # after which one is given up
+# Where a job begins that has no state: at its topic's first record, or where one of its name has
+# committed that it was.
+FIRST_RECORD, COMMITTED = "earliest-offset", "group-offsets"
 # Compiling some plans takes seconds. Java's second compiler would cost more than it saves, and so
 # would a check of the bytecode of 13,000 classes, whose jars have been checked by their sha256.
 CLIENT_JAVA_OPTIONS = (
@@ -30,6 +33,7 @@ CLIENT_JAVA_OPTIONS = (
 # The general functions that the SQL of all games may call, by name; functions/ has their source.
 FUNCTIONS = {
     "first_arrivals": "FirstArrivals",
+    "period_leaders": "PeriodLeaders",
     "running_totals": "RunningTotals",
     "sliding_sums": "SlidingSums",
 }
@@ -139,34 +143,82 @@ def environment_for(
 ) -> TableEnvironment:
     """A TableEnvironment that knows what a job reads and writes."""
     environment = table_environment(settings, is_application)
-    define_tables(environment, game_of(name, settings), name.sink, settings, name.group)
+    # What was sent stays in the topic of the other game, so a job that sends goes on where it was.
+    startup_mode = COMMITTED if is_feeding(name, settings) else FIRST_RECORD
+    game = game_of(name, settings)
+    define_tables(environment, game, name.sink, settings, name.group, startup_mode)
     return environment
 
 
 def define_tables(
-    environment: TableEnvironment, game: Game, sink_name: str, settings: Settings, group: str
+    environment: TableEnvironment,
+    game: Game,
+    sink_name: str,
+    settings: Settings,
+    group: str,
+    startup_mode: str = FIRST_RECORD,
 ) -> None:
     """Define what a game's SELECTs read from, as a consumer group, and its tables in a sink."""
     define_functions(environment)
-    for statement in source_statements(game, settings, group):
+    for statement in source_statements(game, settings, group, startup_mode):
         environment.execute_sql(statement)
     target = sink(sink_name, settings)
     for table in target.tables(game.tables):
         environment.execute_sql(target.define(table))
+    for feed in game.feeds:
+        environment.execute_sql(define_feed(feed, settings))
+
+
+def define_feed(feed: Feed, settings: Settings) -> str:
+    """The statement by which a Flink job knows the topic of another game, as a sink."""
+    game = load(feed.to)
+    topic = game.topic(settings)
+    return sql.read(
+        "sinks/events.sql",
+        table=feed.name,
+        fields=sql.fields(feed),
+        event_topic=topic,
+        key=feed.key[0],
+        formats=registry.formats(
+            settings, settings.event_format, topic, value=lambda: avro.event(game)
+        ),
+        kafka_options=kafka.table_options(settings),
+    )
 
 
 def define_functions(environment: TableEnvironment) -> None:
     """Make the general functions known."""
-    for name, java_class in FUNCTIONS.items():
-        environment.execute_sql(
-            f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS 'leaderboard.functions.{java_class}'"
-        )
+    for statement in function_statements():
+        environment.execute_sql(statement)
 
 
-def source_statements(game: Game, settings: Settings, group: str) -> list[str]:
-    """The statements that define what a game's SELECTs read from."""
-    options = kafka.source_options(settings)
-    return sql.sources(game, settings, group=group, kafka_options=options)
+def function_statements() -> list[str]:
+    """The statements that do so."""
+    return [
+        f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS 'leaderboard.functions.{java_class}'"
+        for name, java_class in FUNCTIONS.items()
+    ]
+
+
+def source_statements(
+    game: Game,
+    settings: Settings,
+    group: str,
+    startup_mode: str = FIRST_RECORD,
+    options: str = "",
+) -> list[str]:
+    """The statements that define what a game's SELECTs read from, as a consumer group.
+
+    `options` are more lines of the WITH of its topic's table.
+    """
+    return sql.sources(
+        game,
+        settings,
+        group=group,
+        kafka_options=f"{kafka.source_options(settings)}\n    {options}",
+        registry_options=registry.event_options(settings),
+        startup_mode=startup_mode,
+    )
 
 
 def insert(game: Game, table: Table, settings: Settings) -> str:

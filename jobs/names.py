@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from boards import sinks
 from games import chosen
-from games.board import Game
+from games.board import Feed, Game
 from settings import Settings
 
 ALL_BOARDS = "all boards"
@@ -45,7 +45,16 @@ class JobName:
 
 def board_jobs(game: Game) -> list[str]:
     """The jobs that compute a game's boards, but for what only lookups need."""
-    return [name for name, tables in game.jobs.items() if not all(t.for_lookups for t in tables)]
+    return [
+        name
+        for name, tables in game.jobs.items()
+        if not all(each.for_lookups or isinstance(each, Feed) for each in tables)
+    ]
+
+
+def is_feeding(name: JobName, settings: Settings) -> bool:
+    """Whether a job makes events for another game."""
+    return name.job in {feed.job for feed in game_of(name, settings).feeds}
 
 
 def all_names(settings: Settings) -> list[JobName]:

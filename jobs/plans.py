@@ -16,9 +16,10 @@ edges between them. What is changed, on the way from an event to a board of tota
 - `_with_growing_ranks`: the planner takes it that what comes out of a process table function may be
   taken back, and makes a rank of it that keeps every row, for the case that the best falls. A MAX
   or COUNT of rows that are only added never falls: the best rows are enough.
-- `_with_ticks`: running_totals tells its totals when its input's watermark moves on. An assigner of
-  mini-batches before it makes that a clock: a watermark every 100 ms, whatever the events' time is.
-  An assigner of watermarks before that lets the clock go on when an idle source has a late event.
+- `_with_ticks`: running_totals and period_leaders tell when the watermark of their input moves on.
+  An assigner of mini-batches before them makes that a clock: a watermark every 100 ms, whatever the
+  events' time is. An assigner of watermarks before that lets the clock go on when an idle source
+  has a late event.
 - `_with_mini_batches`: totals that are made from events by GROUP BY, and what joins totals, work in
   batches of that clock too. Flink's own setting would batch whole jobs, and in a job with windows
   a batch ends with the watermark, so that a lagging partition would hold back the totals.
@@ -45,12 +46,13 @@ AWAKE_SECONDS = 10  # after a row; running_totals tells it within 6
 # Operators that remember nothing.
 STATELESS = (
     "stream-exec-calc",
+    "stream-exec-correlate",
     "stream-exec-exchange",
     "stream-exec-mini-batch-assigner",
     "stream-exec-watermark-assigner",
 )
 GROWING = ("$MAX$1", "$COUNT$1")  # aggregates that never fall while rows are only added
-TICKED = "running_totals"
+TICKED = ("running_totals", "period_leaders")
 
 
 def rewritten(plan: dict[str, Any]) -> dict[str, Any]:
@@ -87,8 +89,12 @@ class Graph:
 
     def source(self, node: Node) -> Node:
         """What the operator reads, of one that reads from one."""
-        (edge,) = (edge for edge in self.edges if edge["target"] == node["id"])
-        return self.nodes[edge["source"]]
+        (source,) = self.sources(node)
+        return source
+
+    def sources(self, node: Node) -> list[Node]:
+        """What the operator reads, in its order."""
+        return [self.nodes[edge["source"]] for edge in self.edges if edge["target"] == node["id"]]
 
     def readers(self, node: Node) -> list[Node]:
         return [self.nodes[edge["target"]] for edge in self.edges if edge["source"] == node["id"]]
@@ -103,18 +109,24 @@ class Graph:
         ]
         del self.nodes[node["id"]]
 
-    def put_before(self, reader: Node, *operators: Node) -> None:
-        """Let an operator read through others, which pass on the rows that they get."""
+    def put_before(self, reader: Node, *operators: Node, source: Node | None = None) -> None:
+        """Let an operator read a source of its through others, which pass on what they get."""
+        source = source or self.source(reader)
         for operator in operators:
-            (edge,) = (edge for edge in self.edges if edge["target"] == reader["id"])
+            at, edge = next(
+                (at, edge)
+                for at, edge in enumerate(self.edges)
+                if (edge["source"], edge["target"]) == (source["id"], reader["id"])
+            )
             number = max(self.nodes) + 1
             self.nodes[number] = operator | {
                 "id": number,
                 "inputProperties": [ANY_INPUT],
-                "outputType": self.nodes[edge["source"]]["outputType"],
+                "outputType": source["outputType"],
             }
-            self.edges.remove(edge)
-            self.edges += [edge | {"target": number}, edge | {"source": number}]
+            # In its place: an operator's edges are in the order of its inputs.
+            self.edges[at : at + 1] = [edge | {"target": number}, edge | {"source": number}]
+            source = self.nodes[number]
 
 
 ANY_INPUT = {
@@ -217,8 +229,11 @@ def _input(function: Node) -> Node:
 def _with_ticks(graph: Graph) -> None:
     for function in graph.of("process-table-function"):
         if _tells_by_ticks(function):
-            source = graph.source(function)
-            graph.put_before(source if _is(source, "exchange") else function, AWAKE, TICKS)
+            for source in graph.sources(function):
+                if _is(source, "exchange"):
+                    graph.put_before(source, AWAKE, TICKS)
+                else:
+                    graph.put_before(function, AWAKE, TICKS, source=source)
 
 
 def _with_mini_batches(graph: Graph) -> None:
@@ -242,7 +257,7 @@ def _is_ticked(graph: Graph, node: Node) -> bool:
 
 def _tells_by_ticks(function: Node) -> bool:
     name: str | None = function["functionCall"].get("systemName")
-    return name == TICKED
+    return name in TICKED
 
 
 def numbered(plan: dict[str, Any]) -> dict[str, Any]:

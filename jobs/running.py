@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from boards.sinks import sink
 from clients import flink
-from games.board import Table
+from games import chosen, is_fed
+from games.board import Feed, Table
 from jobs.names import ALL_BOARDS, JobName, board_jobs, by_title, game_of
 from settings import Settings
 
@@ -33,6 +34,12 @@ def sink_of(names: Iterable[JobName], settings: Settings) -> str | None:
     return max(writing, default=None)
 
 
+def unfed(settings: Settings) -> list[Feed]:
+    """The feeds of the chosen games that go nowhere, because their games are not among these."""
+    feeds = (feed for game in chosen(settings) for feed in game.feeds)
+    return [feed for feed in feeds if not is_fed(feed, settings)]
+
+
 def planned(
     jobs: Iterable[tuple[str, str]],
     sink_name: str,
@@ -51,6 +58,11 @@ def planned(
         is_one_job = settings.one_job == "yes" or whole in known
         if is_one_job and job in board_jobs(game):
             name = whole
-        computed = [table for each in name.computes(game) for table in game.jobs[each]]
+        computed = [
+            table
+            for each in name.computes(game)
+            for table in game.jobs[each]
+            if not isinstance(table, Feed) or is_fed(table, settings)
+        ]
         tables[name] = sink(sink_name, settings).tables(computed)
     return {name: of for name, of in tables.items() if of}

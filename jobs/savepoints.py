@@ -33,6 +33,8 @@ OF_A_JOB = (
     "streak_slide_seconds",
     "silent_partition_seconds",
     "topic",
+    "event_format",
+    "board_format",
     "state_backend",
     "parallelism",
     "checkpoint_seconds",

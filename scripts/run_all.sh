@@ -7,7 +7,7 @@ usage() {
     cat <<'END'
 scripts/run_all.sh [--games NAME,…] [--sink postgres|kafka] [--rate N] [--detach] [--docker]
 
-  --games   the games to compute, separated by commas (default score)
+  --games   the games to compute, separated by commas; kept until you choose again (at first score)
   --sink    where the boards go; on a running system: move them there
   --rate    score events per second of the injector (default 50)
   --detach  return when the boards have rows, rather than show a live status
@@ -44,6 +44,8 @@ if [ -n "$docker" ]; then
     docker compose version >/dev/null 2>&1 ||
         fail "Docker with its compose plugin is not here; without --docker nothing but Python" \
             "is needed."
+    # What only some games need has the game's name as its profile.
+    export COMPOSE_PROFILES="${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}${LEADERBOARD_GAMES:-score}"
     exec docker compose --project-directory compose up --build ${detach:+--detach}
 fi
 
@@ -73,8 +75,8 @@ trap 'exit 130' INT TERM
 
 say "Starting PostgreSQL, ZooKeeper, Kafka, Flink, injectors, dashboard, API and monitor"
 python -m compose \
-    launch postgres zookeeper kafka jobmanager taskmanager \
-    then start postgres kafka then create \
+    launch postgres zookeeper kafka registry jobmanager taskmanager \
+    then start postgres kafka registry then create \
     then launch then start jobmanager # launched are all others, which need topics and tables
 
 say "Submitting the jobs"

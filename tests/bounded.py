@@ -66,11 +66,28 @@ def running(stack: Stack, messages: list[Message], **changed: Any) -> Iterator[S
     send(settings, messages)
     with _reader(settings) as reader:
         submit(settings, GAME.tables, settings.topic)
+        job_id = flink.running(settings)[settings.topic]
         try:
             yield settings
+        except AssertionError as error:
+            error.add_note(_told_of(job_id, settings))
+            raise
         finally:
-            flink.cancel(settings, flink.running(settings)[settings.topic])
+            flink.cancel(settings, job_id)
     reader.expect_nothing()
+
+
+def _told_of(job_id: str, settings: Settings) -> str:
+    """What Flink says of a job: how far each task is, and what went wrong."""
+
+    def ask(what: str) -> Any:
+        return flink.rest(settings, "GET", f"/jobs/{job_id}{what}")
+
+    lines = [
+        f"{each['status']} {ask('/vertices/' + each['id'] + '/watermarks')} {each['name']}"
+        for each in ask("")["vertices"]
+    ]
+    return "\n".join([*lines, str(ask("/exceptions")["exceptionHistory"])])
 
 
 def _reader(settings: Settings) -> Reader:

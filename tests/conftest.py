@@ -37,6 +37,7 @@ FIRST = ("nice", "-n", "-10")
 # service that starts late still finds it free.
 OWN_PORTS = range(20_000, 32_768)
 HOLDERS: list[socket.socket] = []
+PIPELINE = ("postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
 PORTS = [name for name, default, _ in settings_module.SETTINGS if name.endswith("_port")]
 
 
@@ -97,9 +98,9 @@ class Stack:
 
         eventually(check)
 
-    def records(self) -> list[Record]:
-        """Everything that the topic of the score events holds."""
-        with closing(self._consumer()) as consumer:
+    def records(self, topic: str = "") -> list[Record]:
+        """Everything that a topic of events holds, by default that of the score events."""
+        with closing(self._consumer(topic)) as consumer:
             partitions = consumer.assignment()
             ends = consumer.end_offsets(partitions)
             records = []
@@ -116,10 +117,12 @@ class Stack:
         with closing(self._consumer()) as consumer:
             return sum(consumer.end_offsets(consumer.assignment()).values())
 
-    def _consumer(self) -> KafkaConsumer:
+    def _consumer(self, topic: str = "") -> KafkaConsumer:
         consumer = kafka.client(KafkaConsumer, self.settings, enable_auto_commit=False)
         numbers = range(self.settings.topic_partitions)
-        consumer.assign([TopicPartition(self.settings.topic, number) for number in numbers])
+        consumer.assign(
+            [TopicPartition(topic or self.settings.topic, number) for number in numbers]
+        )
         consumer.seek_to_beginning()
         return consumer
 
@@ -203,6 +206,7 @@ def environment_for(state: Path) -> dict[str, str]:
         "flink_taskmanager_java_options": "-XX:TieredStopAtLevel=1",
         "kafka_java_options": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "checkpoint_seconds": 5,
+        "start_seconds": DEADLINE_SECONDS // 2,
         **ports,
     }
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
@@ -212,25 +216,22 @@ def environment_for(state: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Kafka and PostgreSQL, empty, with topics, tables and roles."""
-    yield from _running(tmp_path_factory.mktemp("stores"), "postgres", "kafka")
+    with running(tmp_path_factory.mktemp("stores"), "postgres", "kafka") as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Kafka, PostgreSQL and Flink, empty, with topics, tables and roles."""
-    yield from _running(
-        tmp_path_factory.mktemp("stack"),
-        "postgres",
-        "zookeeper",
-        "kafka",
-        "jobmanager",
-        "taskmanager",
-    )
+    with running(tmp_path_factory.mktemp("stack"), *PIPELINE) as stack:
+        yield stack
 
 
-def _running(state: Path, *services: str) -> Iterator[Stack]:
+@contextmanager
+def running(state: Path, *services: str, **settings: Any) -> Iterator[Stack]:
+    """A stack with these services, empty, with topics, tables and roles."""
     environment = environment_for(state)
-    stack = Stack(settings_module.read(environment), environment)
+    stack = Stack(settings_module.read(environment), environment).changed(**settings)
     try:
         stack.run("compose", "start", *services)
         stack.run("compose", "create")

@@ -10,10 +10,11 @@ import json
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
+from typing import Any
 
 from games.board import Board
 
@@ -66,18 +67,18 @@ WHITE_SPACE = " \t\n\r"
 def read(record: Record, max_late_hours: int = 24) -> Event:
     """The event that a record holds. Raises Rejected with the first reason that applies."""
     fields = _fields(record.value)
-    user_id = _id(fields["user_id"], "user_id")
+    user_id = id_of(fields["user_id"], "user_id")
     user_name = fields["user_name"] if type(fields["user_name"]) is str else ""
-    _require_storable(user_name, "user_name", 200)
-    team_id = _id(fields["team_id"], "team_id")
-    team_name = _text(fields["team_name"], "team_name")
-    _require_storable(team_name, "team_name", 200)
-    score = _whole_number(fields["score"], "score")
-    _require(score >= 0, "score below 0")
-    _require(score <= 1_000_000, "score above 1000000")
-    time = _whole_number(fields["event_time_millis"], "event_time_millis")
-    _require(time <= record.timestamp + 60 * SECOND, "event_time_millis in the future")
-    _require(time >= record.timestamp - max_late_hours * HOUR, "event_time_millis too old")
+    require_storable(user_name, "user_name", 200)
+    team_id = id_of(fields["team_id"], "team_id")
+    team_name = text_of(fields["team_name"], "team_name")
+    require_storable(team_name, "team_name", 200)
+    score = whole_number(fields["score"], "score")
+    require(score >= 0, "score below 0")
+    require(score <= 1_000_000, "score above 1000000")
+    time = whole_number(fields["event_time_millis"], "event_time_millis")
+    require(time <= record.timestamp + 60 * SECOND, "event_time_millis in the future")
+    require(time >= record.timestamp - max_late_hours * HOUR, "event_time_millis too old")
     event_id = fields["event_id"] if type(fields["event_id"]) is str else ""
     return Event(
         event_id or None,
@@ -91,38 +92,46 @@ def read(record: Record, max_late_hours: int = 24) -> Event:
     )
 
 
-def _require(holds: bool, reason: str) -> None:
+def require(holds: bool, reason: str) -> None:
     if not holds:
         raise Rejected(reason)
 
 
-def _id(value: object, name: str) -> str:
-    text = _text(value, name)
-    _require(text.strip(WHITE_SPACE) != "", f"{name} blank")
-    _require_storable(text, name, 128)
+def id_of(value: object, name: str) -> str:
+    """The text of an id. Raises Rejected."""
+    text = text_of(value, name)
+    require(text.strip(WHITE_SPACE) != "", f"{name} blank")
+    require_storable(text, name, 128)
     return text
 
 
-def _text(value: object, name: str) -> str:
-    _require(value is not None, f"{name} missing")
-    _require(not isinstance(value, dict | list), f"{name} not a text")
+def text_of(value: object, name: str) -> str:
+    """A field as a text. Raises Rejected."""
+    require(value is not None, f"{name} missing")
+    require(not isinstance(value, dict | list), f"{name} not a text")
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _require_storable(text: str, name: str, length: int) -> None:
-    _require(len(text) <= length, f"{name} too long")
-    _require("\0" not in text, "U+0000 in a text")
+def require_storable(text: str, name: str, length: int) -> None:
+    """Raise Rejected for a text that is too long or that PostgreSQL cannot store."""
+    require(len(text) <= length, f"{name} too long")
+    require("\0" not in text, "U+0000 in a text")
 
 
 def _fields(value: bytes | None) -> dict:
-    _require(bool(value), "empty message")
+    return fields_of(value, FIELDS)
+
+
+def fields_of(value: bytes | None, names: Iterable[str]) -> dict:
+    """These fields of a message, numbers as they are written. Raises Rejected."""
+    require(bool(value), "empty message")
     try:
         text = (value or b"").decode(errors="replace")
         fields = json.loads(text, parse_constant=_refuse, parse_int=Number, parse_float=Number)
     except ValueError:
         raise Rejected("not one JSON object") from None
-    _require(isinstance(fields, dict), "not one JSON object")
-    return {name: _without_surrogates(fields.get(name)) for name in FIELDS}
+    require(isinstance(fields, dict), "not one JSON object")
+    return {name: _without_surrogates(fields.get(name)) for name in names}
 
 
 def _refuse(constant: str) -> None:
@@ -133,34 +142,49 @@ def _without_surrogates(value: object) -> object:
     return re.sub("[\ud800-\udfff]", "?", value) if type(value) is str else value
 
 
-def _whole_number(value: object, name: str) -> Decimal:
-    _require(value is not None, f"{name} missing")
+def whole_number(value: object, name: str) -> Decimal:
+    require(value is not None, f"{name} missing")
     text = value if isinstance(value, str) else ""
-    _require(NUMBER.fullmatch(text) is not None, f"{name} not a whole number")
+    require(NUMBER.fullmatch(text) is not None, f"{name} not a whole number")
     with localcontext(Emax=MAX_EMAX, Emin=MIN_EMIN, prec=MAX_PREC):
         number = Decimal(text)
         _, digits, exponent = number.as_tuple()
         places = int(exponent)
         fraction = digits[places:] if places < 0 else ()  # all of them where it is longer
-        _require(not any(fraction), f"{name} not a whole number")
+        require(not any(fraction), f"{name} not a whole number")
         return min(max(number, Decimal(-(10**18))), Decimal(10**18))
 
 
 def accepted(records: Iterable[Record], minutes: int = 10) -> list[Event]:
-    """The events that count, in order of arrival.
+    """The events that count, in order of arrival."""
+    return first_arrivals(records, read, lambda event: (event.user_id, event.event_id), minutes)
 
-    Of a player's events with one event_id, one is a repetition when its record's minute and that
-    of the last one that counted are at most so many apart; with 0 minutes, none is.
+
+def rejected(records: Iterable[Record]) -> dict[tuple[int, int], str]:
+    """The reason of every rejected record, by its partition and offset."""
+    return reasons_of(records, read)
+
+
+def first_arrivals(
+    records: Iterable[Record],
+    read: Callable[[Record], Any],
+    ids: Callable[[Any], tuple[object, str | None]],
+    minutes: int,
+) -> list[Any]:
+    """What counts of any game's records, in order of arrival; `ids` gives the player and the id.
+
+    Of a player's events with one id, one is a repetition when its record's minute and that of the
+    last one that counted are at most so many apart; with 0 minutes, none is.
     """
-    counted: dict[tuple[str, str], int] = {}
+    counted: dict[tuple[object, str | None], int] = {}
     events = []
     for record in sorted(records, key=lambda each: (each.timestamp, each.partition, each.offset)):
         try:
             event = read(record)
         except Rejected:
             continue
-        if event.event_id and minutes:
-            key, minute = (event.user_id, event.event_id), event.recorded // (60 * SECOND)
+        key, minute = ids(event), event.recorded // (60 * SECOND)
+        if key[1] and minutes:
             if key in counted and abs(minute - counted[key]) <= minutes:
                 continue
             counted[key] = minute
@@ -168,8 +192,10 @@ def accepted(records: Iterable[Record], minutes: int = 10) -> list[Event]:
     return events
 
 
-def rejected(records: Iterable[Record]) -> dict[tuple[int, int], str]:
-    """The reason of every rejected record, by its partition and offset."""
+def reasons_of(
+    records: Iterable[Record], read: Callable[[Record], Any]
+) -> dict[tuple[int, int], str]:
+    """The reason of every record that `read` rejects, by its partition and offset."""
     reasons = {}
     for record in records:
         try:
@@ -266,7 +292,7 @@ def top_teams(summed: Totals, banned: str = "") -> list[dict]:
         for team_id, total in summed.teams.items()
         if team_id != banned
     ]
-    return _ranked(rows, "total_score", lambda row: (row["reached_at"], row["team_id"]))[:100]
+    return ranked(rows, "total_score", lambda row: (row["reached_at"], row["team_id"]))[:100]
 
 
 def top_players(summed: Totals, banned: str = "") -> list[dict]:
@@ -284,7 +310,7 @@ def top_players(summed: Totals, banned: str = "") -> list[dict]:
         for user_id, total in summed.players.items()
         if user_id != banned
     ]
-    return _ranked(rows, "total_score", lambda row: (row["reached_at"], row["user_id"]))[:100]
+    return ranked(rows, "total_score", lambda row: (row["reached_at"], row["user_id"]))[:100]
 
 
 def player_totals(summed: Totals) -> list[dict]:
@@ -336,7 +362,7 @@ def team_mvps(summed: Totals, banned_player: str = "", banned_team: str = "") ->
         for team_id, (user_id, total) in best.items()
         if summed.teams[team_id].score > 0 and user_id != banned_player and team_id != banned_team
     ]
-    return _ranked(rows, "contribution_ratio", lambda row: (-row["player_total"], row["team_id"]))
+    return ranked(rows, "contribution_ratio", lambda row: (-row["player_total"], row["team_id"]))
 
 
 def most_improved(summed: Totals) -> list[dict]:
@@ -356,7 +382,7 @@ def most_improved(summed: Totals) -> list[dict]:
         for user_id, now in summed.players.items()
         if now.score > 0 and user_id in before and before[user_id].score > 0
     ]
-    return _ranked(rows, "improvement", lambda row: (-row["points_this_hour"], row["user_id"]))
+    return ranked(rows, "improvement", lambda row: (-row["points_this_hour"], row["user_id"]))
 
 
 def hot_streaks(events: list[Event], window_end: int) -> list[dict]:
@@ -390,10 +416,10 @@ def hot_streaks(events: list[Event], window_end: int) -> list[dict]:
                 "window_end": moment(window_end),
             }
         )
-    return _ranked(rows, "hotness", lambda row: (-row["long_term_events"], row["user_id"]))[:100]
+    return ranked(rows, "hotness", lambda row: (-row["long_term_events"], row["user_id"]))[:100]
 
 
-def _ranked(rows: list[dict], value: str, tie_break) -> list[dict]:
+def ranked(rows: list[dict], value: str, tie_break) -> list[dict]:
     ordered = sorted(rows, key=lambda row: (-row[value], *tie_break(row)))
     falling = [-row[value] for row in ordered]
     return [{"rank_number": 1 + bisect_left(falling, -row[value]), **row} for row in ordered]

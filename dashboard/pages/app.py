@@ -15,7 +15,7 @@ def main() -> None:
     st.set_page_config(TITLE, "🏆", layout="wide")
     st.html(html.STYLE)
     if html.is_wall():
-        st.html(html.wall(len(game_of_address(settings).boards)))
+        st.html(html.wall(len(game_of_address(settings).boards) or 1))
     if settings.oidc_metadata_url and not _is_let_in():
         return
     pages = navigation.pages(settings)

@@ -10,14 +10,13 @@ import streamlit as st
 
 from boards import sinks
 from boards.ids import folded
+from boards.seasons import Season
 from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards, Row
-from dashboard import health, html, refresh
-from dashboard.choices import choose_game, in_address, unknown
-from dashboard.download import board_file
+from dashboard import health, html, refresh, seasons
+from dashboard.choices import choose_game, games_with_boards, in_address, unknown
 from dashboard.html import duration, line, text
 from dashboard.refresh import Refreshed
-from games import chosen
 from games.board import Board, Entity, Game
 from settings import Settings, settings
 
@@ -31,10 +30,14 @@ VALUES = "the last five minutes"
 
 @dataclass(frozen=True)
 class Choices:
-    """What to show, all of it in the page's address; no sink means the one in use."""
+    """What to show, all of it in the page's address.
+
+    No sink means the one in use, and no season the newest.
+    """
 
     game: Game
     sink: str | None
+    season: Season | None
     top: int
     group: str | None
     seconds: int
@@ -43,18 +46,30 @@ class Choices:
 
 def page() -> None:
     html.show(f'<h1 class="{"unseen" if html.is_wall() else ""}">Live leaderboards</h1>')
+    if not games_with_boards(settings):
+        html.notice("The chosen games have no boards. They have pages of their own.", "wait")
+        return
     offered: dict[str, Sequence[object]] = {
-        "game": [game.name for game in chosen(settings)],
+        "game": [game.name for game in games_with_boards(settings)],
         "top": places(settings),
         "sink": sinks.NAMES,
         "every": INTERVALS,
     }
-    wrong = unknown(offered)
     choices = _choices()
+    wrong = [*unknown(offered), *seasons.wrong(choices.game, _sink(choices.sink), settings)]
     if wrong:
         html.notice("<br/>".join(wrong), "wait")
     interval = None if choices.is_paused else choices.seconds
-    st.fragment(_boards, run_every=interval)(choices)
+    if choices.season is None:
+        st.fragment(_boards, run_every=interval)(choices)
+    else:
+        is_final = choices.season.final_at is not None
+        st.fragment(_past, run_every=None if is_final else interval)(choices, choices.season)
+
+
+def _sink(name: str | None) -> Sink:
+    """The sink of this name; the one in use when there is none."""
+    return sinks.sink(name, settings) if name in sinks.NAMES else health.sink_in_use(settings)
 
 
 def places(settings: Settings) -> list[int]:
@@ -72,7 +87,8 @@ def _choices() -> Choices:
         horizontal_alignment="right",
     )
     with controls:
-        game = choose_game(settings)
+        game = choose_game(games_with_boards(settings))
+        season = seasons.choose(game, _sink(st.query_params.get("sink")), settings)
         sizes = places(settings)
         top = st.segmented_control(
             "Places", sizes, required=True, **in_address("top", sizes, sizes[0])
@@ -96,25 +112,13 @@ def _choices() -> Choices:
             html.show(f"<p>{wall}: fills a screen, no controls</p>")
         with st.popover("Download", key="download", on_change="rerun") as offered:
             if offered.open:
-                _offer_boards(game, sink)
+                seasons.offer_boards(game, _sink(sink), season, settings)
         is_paused = st.toggle("Pause", **in_address("paused", (True, False), default=False))
-    return Choices(game, sink, top, group, seconds, is_paused)
-
-
-def _offer_boards(game: Game, sink_name: str | None) -> None:
-    """Each board as a file, made when somebody asks."""
-    sink = sinks.sink(sink_name, settings) if sink_name else health.sink_in_use(settings)
-    latest = refresh.refreshed(game, sink, settings)
-    if latest.boards is None:
-        html.show('<p class="quiet">There are no boards to save.</p>')
-        return
-    for board in game.boards:
-        rows = latest.boards.rows[board.name]
-        html.save(board.title, board_file(latest, board, rows, settings))
+    return Choices(game, sink, season, top, group, seconds, is_paused)
 
 
 def _wall_address(game: Game) -> str:
-    is_alone = len(chosen(settings)) == 1
+    is_alone = len(games_with_boards(settings)) == 1
     return "?view=wall" if is_alone else f"?view=wall&amp;game={game.name}"
 
 
@@ -152,17 +156,33 @@ def _names(game: Game, groups: Entity) -> list[str]:
 
 def _boards(choices: Choices) -> None:
     """Everything that changes by the second: the state, notices and the boards."""
-    game, in_use = choices.game, health.sink_in_use(settings)
-    sink = sinks.sink(choices.sink, settings) if choices.sink else in_use
+    game, sink = choices.game, _sink(choices.sink)
     latest = _latest(game, sink, choices.is_paused)
     _header(game, sink, latest, choices.is_paused)
     if latest.boards is None:
         return
+    winners = seasons.last_winners(game, sink, latest.boards.season_start, settings)
+    if winners:
+        html.show(winners)
     _tell_unknown_group(choices, latest.boards)
+    _show_boards(game.boards, latest, choices)
+
+
+def _past(choices: Choices, season: Season) -> None:
+    """A season that is over: its boards, as they became final or still are."""
+    game, sink = choices.game, _sink(choices.sink)
+    latest = refresh.past(game, sink, season, settings)
+    boards = seasons.show(season, latest, settings, **{"Read from": sink.title})
+    if boards:
+        _tell_unknown_group(choices, boards)
+        _show_boards(game.seasonal, latest, choices)
+
+
+def _show_boards(shown: Sequence[Board], latest: Refreshed, choices: Choices) -> None:
     # One element rather than a tree of columns: each costs the server time for each viewer, every
     # second.
-    panels = "".join(_panel(board, latest, choices) for board in game.boards)
-    css = "boards many" if len(game.boards) >= html.MANY_BOARDS else "boards"
+    panels = "".join(_panel(board, latest, choices) for board in shown)
+    css = "boards many" if len(shown) >= html.MANY_BOARDS else "boards"
     html.show(f'<div class="{css}">{panels}</div>')
 
 
@@ -260,7 +280,7 @@ def _season(boards: Boards | None) -> str:
 
 def _panel(board: Board, latest: Refreshed, choices: Choices) -> str:
     """The HTML of a board, drawn once for all who look at the same part of it."""
-    part = board.name, choices.group, choices.top
+    part = board.name, choices.group, choices.top, choices.season
     if part not in latest.drawn:
         latest.drawn[part] = _draw(board, latest, choices)
     return latest.drawn[part]
@@ -269,23 +289,23 @@ def _panel(board: Board, latest: Refreshed, choices: Choices) -> str:
 def _draw(board: Board, latest: Refreshed, choices: Choices) -> str:
     assert latest.boards
     rows = _chosen_rows(board, latest.boards, choices)
-    heads = {
-        "#": "rank",
+    moves = {
         f'<span aria-hidden="true">{html.hint("▲▼", MOVED)}</span>'
-        f'<span class="unseen">{MOVED}</span>': "move",
-        board.entity.title: "name",
-        html.hint("Trend", GAINED if board.is_total else VALUES): "trend",
-        board.label: "value",
+        f'<span class="unseen">{MOVED}</span>': "move"
     }
+    trends = {html.hint("Trend", GAINED if board.is_total else VALUES): "trend"}
+    if choices.season:  # nothing moves any more
+        moves, trends = {}, {}
+    heads = {"#": "rank", **moves, board.entity.title: "name", **trends, board.label: "value"}
     longest = max((row[board.value] for row in rows), default=0)
     table = html.table(
         board.title,
         heads,
-        [_row(board, row, latest, longest) for row in rows],
+        [_row(board, row, latest, longest, choices.season) for row in rows],
         kind="ranks" if choices.top == places(settings)[0] else "ranks long",
         empty="Not on this board" if choices.group else board.why_empty,
     )
-    notes = f"{board.question}{_notes(board, latest.boards)}"
+    notes = board.question + ("" if choices.season else _notes(board, latest.boards))
     heading = f"<h2>{board.title} <small>{notes}</small></h2>"
     return f'<section class="panel {board.accent} {board.name}">{heading}{table}</section>'
 
@@ -298,18 +318,19 @@ def _chosen_rows(board: Board, boards: Boards, choices: Choices) -> list[Row]:
     return rows[: choices.top]
 
 
-def _row(board: Board, row: Row, latest: Refreshed, longest: float) -> list[str]:
+def _row(
+    board: Board, row: Row, latest: Refreshed, longest: float, season: Season | None
+) -> list[str]:
     entity, found_by = board.entity, row[board.found_by]
-    who = html.link(entity.page, row[entity.id_column], row[entity.name_column])
+    who = seasons.link(board, row, season, settings)
     if entity.beside:
         who += f' <span class="beside">{text(row[entity.beside])}</span>'
-    return [
-        str(row["rank_number"]),
-        _move(latest.movement(board, found_by)),
-        html.bar(max(0, row[board.value]) / longest if longest > 0 else 0) + who,
-        html.spark(_trend(board, latest.trend(board, found_by)), "trend of five minutes"),
-        board.show(row[board.value]),
-    ]
+    who = html.bar(max(0, row[board.value]) / longest if longest > 0 else 0) + who
+    rank, value = str(row["rank_number"]), board.show(row[board.value])
+    if season:
+        return [rank, who, value]
+    trend = html.spark(_trend(board, latest.trend(board, found_by)), "trend of five minutes")
+    return [rank, _move(latest.movement(board, found_by)), who, trend, value]
 
 
 def _move(moved: int | str | None) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from boards import lookups, moderation
 from boards.moderation import ModerationError, UnknownId
 from clients.errors import BoardsUnavailable
-from dashboard import health, html
+from dashboard import health, html, login
 from dashboard.choices import in_address
 from dashboard.html import moment, text
 from dashboard.pages.score.lookup import found_players, found_teams
@@ -132,8 +132,9 @@ def _decide(asked: Decision, *, anyway: bool = False) -> None:
     if len(asked.banned_id) > ID_LENGTH:
         html.notice(f"No id is longer than {ID_LENGTH} characters.")
         return
+    author = login.author(settings, st.user)
     try:
-        notes = moderation.decide(settings, *asked, _author(), anyway=anyway)
+        notes = moderation.decide(settings, *asked, author, anyway=anyway)
     except UnknownId as error:
         st.session_state["doubted"] = asked
         html.notice(f"Nothing was decided. {text(error, 400)}")
@@ -145,10 +146,6 @@ def _decide(asked: Decision, *, anyway: bool = False) -> None:
         html.notice(f"{who} is {asked.decision}ned.", "good")
         for note in notes:
             html.notice(note)
-
-
-def _author() -> str:
-    return str(st.user["email"]) if settings.oidc_metadata_url else moderation.login_name()
 
 
 def _lists() -> None:

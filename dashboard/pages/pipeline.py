@@ -15,6 +15,7 @@ from dashboard.choices import choose_game
 from dashboard.download import rejects_file
 from dashboard.health import Health, Rejects
 from dashboard.html import number, text
+from games import chosen
 from games.board import Game, Kept
 from games.season import DAY_MILLIS
 from jobs.names import JobName
@@ -27,7 +28,7 @@ NOT_SAVED = "in no checkpoint yet"
 
 def page() -> None:
     html.show("<h1>Pipeline</h1>")
-    game = choose_game(settings)
+    game = choose_game(chosen(settings))
     st.fragment(_pipeline, run_every=REFRESH_SECONDS)(game)
     if game.rejects:
         _offer_rejects(game)
@@ -68,7 +69,7 @@ def _picture(game: Game, latest: Health, sink: Sink) -> str:
         _station(
             "Events in",
             _per_second(latest.events_per_second.get(topic), is_counted=bool(ends)),
-            f"injector: {_state(status, f'{game.name}_generator')}",
+            f"{_source(game)}: {_state(status, game.service)}",
             "mean of a minute",
             is_good=not latest.is_silent(topic) if ends else None,
         ),
@@ -87,8 +88,8 @@ def _picture(game: Game, latest: Health, sink: Sink) -> str:
                 is_counted=any(each.rows_written is not None for each in jobs.values()),
             ),
             "rows written",
-            f"{sum(rows):,} places held",
-            is_good=bool(rows),
+            f"{sum(rows):,} places held" if game.boards else "",
+            is_good=bool(rows) if game.boards else None,
         ),
         _station(
             "Page",
@@ -148,6 +149,12 @@ def _late_events(game: Game, status: Status) -> str:
     return ", ".join(
         f"{number(count)} events too late for {title.lower()}" for title, count in counts.items()
     )
+
+
+def _source(game: Game) -> str:
+    """What its event source is called: an injector, which invents events, or a worker."""
+    kind = game.injector.kind if game.injector else ""
+    return "injector" if kind in ("", "generator") else kind
 
 
 def _state(status: Status, service: str) -> str:

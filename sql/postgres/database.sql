@@ -2,4 +2,5 @@
 -- may hold what others use, so nothing is taken from anybody there.
 REVOKE ALL ON DATABASE ${database} FROM PUBLIC;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT CONNECT ON DATABASE ${database} TO ${flink_role}, ${reader_role}, ${moderator_role};
+GRANT CONNECT ON DATABASE ${database}
+    TO ${flink_role}, ${reader_role}, ${moderator_role}, ${keeper_role};

@@ -5,8 +5,7 @@ ${columns} NOT ENFORCED
     'connector' = 'upsert-kafka',
     'topic' = '${board_topic}',
     ${kafka_options}
-    'key.format' = 'json',
-    'value.format' = 'json',
+    ${formats}
     'sink.buffer-flush.interval' = '${sink_flush_millis} ms',
     'sink.buffer-flush.max-rows' = '1000'
 )

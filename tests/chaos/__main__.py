@@ -23,6 +23,7 @@ from rich.table import Table
 
 from boards.sinks import sink as sink_of
 from clients.errors import BoardsUnavailable
+from compose import layout
 from compose import postgres as postgres_server
 from jobs.environment import checkpoint_folder
 from settings import settings
@@ -55,6 +56,7 @@ def main() -> int:
     )  # services and small disks go with it
     print(f"seed {options.seed}, {options.rate} events/s, boards in {options.sink}", flush=True)
     stack = Stack(settings, dict(os.environ))
+    layout.mark(settings.state / "data")  # before disks are there, which would pass for older data
     with nullcontext(False) if options.no_faults else _small_disks(stack) as has_small_disks:
         stack.run("compose", "start", *STARTED)
         stack.run("compose", "create")

@@ -149,7 +149,7 @@ def test_a_team_has_members_with_shares(address):
         (
             "/api/boards/top_teams?page=2",
             400,
-            "No parameter is called 'page'; there are sink, limit, offset, format",
+            "No parameter is called 'page'; there are season, sink, limit, offset, format",
         ),
         ("/api/boards?game=golf", 400, "game must be one of score"),
         ("/api/boards?sink=oracle", 400, "sink must be one of postgres, kafka"),
@@ -317,9 +317,10 @@ def test_the_api_lists_what_there_is(address):
     listed = {each["path"]: each for each in asked(f"{address}/api")["addresses"]}
     assert set(listed) == {
         *("/api/boards", "/api/boards/{board}", "/api/players", "/api/players/{id}"),
-        *("/api/teams/{id}", "/api/rejects", "/healthz", "/readyz"),
+        *("/api/teams/{id}", "/api/rejects", "/api/seasons", "/api/awards", "/healthz", "/readyz"),
     }
-    assert listed["/api/boards/{board}"]["parameters"] == ["sink", "limit", "offset", "format"]
+    parameters = ["season", "sink", "limit", "offset", "format"]
+    assert listed["/api/boards/{board}"]["parameters"] == parameters
     assert listed["/api/players/{id}"]["answers"] == "one player"
 
 

@@ -12,17 +12,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import games
-from boards import last_events, lookups, moderation, sinks
+from boards import last_events, lookups, moderation, prizes, sinks
 from boards.last_events import Recent
 from boards.lookups import Player, Team
 from boards.moderation import ModerationError, UnknownId
+from boards.seasons import NotYet, Season
 from boards.snapshot import Boards
+from boards.tiers import Rule, Tier
 from clients.errors import BoardsUnavailable
 from compose.lag import Lag
 from compose.status import Job, Status
 from dashboard import health, html, login, navigation, refresh
 from dashboard.health import Health, Rejects
-from dashboard.pages import live, pipeline
+from dashboard.pages import live, pipeline, season
 from games.score import GAME, HOT_STREAKS, LATE_EVENTS, TOP_PLAYERS, TOP_TEAMS
 from jobs.names import JobName
 from settings import PROJECT, Settings
@@ -58,7 +60,15 @@ RUN_PAGE = "from importlib import import_module\nimport_module('dashboard.pages.
 def page(monkeypatch):
     """Runs a page over what the refresh, the services and the list of rejects tell."""
 
-    def run(latest=None, module=None, services=WELL, rejected=None, **parameters):
+    def run(
+        latest=None,
+        module=None,
+        services=WELL,
+        rejected=None,
+        known_seasons=(),
+        past=None,
+        **parameters,
+    ):
         def refreshed(game, sink, _):
             run.asked.append(sink.name)
             return run.latest
@@ -68,10 +78,13 @@ def page(monkeypatch):
 
         in_use = (services and services.status.sink) or "postgres"
         monkeypatch.setattr(refresh, "refreshed", refreshed)
+        monkeypatch.setattr(refresh, "seasons", lambda *_: run.seasons)
+        monkeypatch.setattr(refresh, "past", lambda *_: run.past)
         monkeypatch.setattr(health, "watch", answering(services))
         monkeypatch.setattr(health, "sink_in_use", lambda _: sinks.sink(in_use, Settings()))
         monkeypatch.setattr(health, "watch_rejects", answering(rejected))
         run.asked, run.latest = [], latest or latest_of()
+        run.seasons, run.past = known_seasons, past
         if module:
             test = AppTest.from_string(RUN_PAGE.format(module), default_timeout=120)
         else:
@@ -455,44 +468,44 @@ def test_on_a_wall_there_is_no_chrome(page):
 def two_games(monkeypatch):
     """The settings of a page for the score game and another one, which has one board."""
     board = replace(HOT_STREAKS, name="lucky_spins", job="", title="Lucky spins", late_events=None)
-    spins = replace(GAME, name="spins", tables=(board,), counts={}, rejects=None)
-    module = ModuleType("games.spins")
-    module.GAME, module.__spec__ = spins, ModuleSpec("games.spins", None)
-    monkeypatch.setitem(sys.modules, "games.spins", module)
-    settings = Settings(games="score,spins")
+    slots = replace(GAME, name="slots", tables=(board,), counts={}, rejects=None)
+    module = ModuleType("games.slots")
+    module.GAME, module.__spec__ = slots, ModuleSpec("games.slots", None)
+    monkeypatch.setitem(sys.modules, "games.slots", module)
+    settings = Settings(games="score,slots")
     for each in (live, pipeline):
         monkeypatch.setattr(each, "settings", settings)
-    yield spins
+    yield slots
     games.load.cache_clear()
     games._all.cache_clear()
 
 
 def test_who_has_one_game_chooses_none(page):
-    assert "Game" not in [each.label for each in page(game="spins").selectbox]
+    assert "Game" not in [each.label for each in page(game="slots").selectbox]
 
 
 def test_the_address_chooses_among_several_games(page, two_games):
     test = page(module="live")
     assert list(tables(test)) == BOARDS
-    assert [each.options for each in test.selectbox if each.label == "Game"] == [["score", "spins"]]
+    assert [each.options for each in test.selectbox if each.label == "Game"] == [["score", "slots"]]
     latest = latest_of(game=two_games)
-    assert list(tables(page(latest, module="live", game="spins"))) == ["Lucky spins"]
+    assert list(tables(page(latest, module="live", game="slots"))) == ["Lucky spins"]
     assert list(tables(page(module="live", game="no such game"))) == BOARDS
 
 
 def test_the_pipeline_of_another_game_is_its_own(page, two_games):
-    name = JobName("spins", "lucky_spins", "postgres")
+    name = JobName("slots", "lucky_spins", "postgres")
     jobs = RUNNING | {name: Job("RUNNING", 3.0, 0, 7)}
-    services = Health(Status("postgres", {"spins_generator": "STOPPED"}, jobs))
-    test = page(module="pipeline", services=services, game="spins")
-    assert [row[0] for row in tables(test)["Jobs"]] == ["spins: lucky_spins to postgres"]
+    services = Health(Status("postgres", {"slots_generator": "STOPPED"}, jobs))
+    test = page(module="pipeline", services=services, game="slots")
+    assert [row[0] for row in tables(test)["Jobs"]] == ["slots: lucky_spins to postgres"]
     assert "injector: stopped" in words(test)
 
 
 def test_a_games_own_pages_are_found_by_its_name(two_games):
-    paths = [page.path for page in navigation.pages(Settings(games="score,spins"))]
-    assert paths == ["", "player", "team", "pipeline", "moderation"]
-    assert [page.path for page in navigation.pages(Settings(games="spins"))] == [
+    paths = [page.path for page in navigation.pages(Settings(games="score,slots"))]
+    assert paths == ["", "player", "team", "season", "pipeline", "moderation"]
+    assert [page.path for page in navigation.pages(Settings(games="slots"))] == [
         "", "pipeline", "moderation",
     ]  # fmt: skip
 
@@ -996,3 +1009,176 @@ def test_names_are_text_on_the_pages_of_players_and_teams_too(page, known, name)
         assert not {"script", "img", "b"} & {
             each.tag for html in test.markdown for each in tree(html.value).iter()
         }
+
+
+# Seasons
+
+NOW = datetime.now(UTC)
+THIS_YEAR = NOW.replace(month=6, day=3, hour=0, minute=0, second=0, microsecond=0)
+LAST_ENDED = NOW - timedelta(hours=1)
+FINAL_SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def a_season(day=THIS_YEAR, end=LAST_ENDED, final_at=None, length="day"):
+    return Season("score", f"{length}-{day:%Y-%m-%d}", day, end, final_at)
+
+
+def seasons_of(*others):
+    """The one that runs, and others before it."""
+    running = a_season(THIS_YEAR + timedelta(days=9), NOW + timedelta(days=1))
+    return [running, *others]
+
+
+def of_past(final_at=None, *totals, **options):
+    return refresh.Refreshed(replace(some_boards(*totals, **options), final_at=final_at))
+
+
+def test_a_season_that_is_final_is_shown_as_it_was(page):
+    final = a_season(final_at=FINAL_SINCE)
+    test = page(
+        known_seasons=seasons_of(final),
+        past=of_past(FINAL_SINCE, [9, 7, 7]),
+        season=f"{THIS_YEAR:%Y-%m-%d}",
+    )
+    assert list(tables(test)) == [board.title for board in GAME.seasonal]
+    assert tables(test)["Top players"][1] == ["2", "Player Team 1", "7,000"]
+    assert "FINAL" in words(test) and "02 Jan 2026, 03:04:05 UTC" in words(test)
+    assert "LIVE" not in words(test) and "Trend" not in words(test)
+    assert f"player?player=u0&season={THIS_YEAR:%Y-%m-%d}" in links(test)
+
+
+def test_a_season_that_late_events_may_change_is_provisional(page):
+    test = page(
+        known_seasons=seasons_of(a_season()), past=of_past(), season=f"{THIS_YEAR:%Y-%m-%d}"
+    )
+    assert "PROVISIONAL" in words(test) and "Final from" in words(test)
+    assert "events that come late may still change it" in words(test)
+
+
+def test_the_newest_season_is_shown_for_one_that_there_is_not(page):
+    test = page(known_seasons=seasons_of(a_season()), season="1999-01-01<b>")
+    assert "season=1999-01-01<b>, which there is not" in words(test)
+    assert list(tables(test)) == BOARDS
+    assert "LIVE" in words(test)
+
+
+def test_a_season_of_another_length_is_called_by_its_id(page):
+    week = a_season(length="week", final_at=FINAL_SINCE)
+    known_seasons = seasons_of(week)
+    test = page(known_seasons=known_seasons, past=of_past(FINAL_SINCE), season=week.season)
+    assert f"week of {THIS_YEAR:%-d %b}" in words(test) and "which there is not" not in words(test)
+
+
+def began(seconds):
+    """What the refresh tells of a season that is so old."""
+    latest = latest_of()
+    for rows in latest.boards.rows.values():
+        for row in rows:
+            if "season_start" in row:
+                row["season_start"] = datetime.now(UTC) - timedelta(seconds=seconds)
+    return latest
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(300, True), (900, False)])
+def test_a_season_begins_with_the_winners_of_the_last(page, seconds, is_told):
+    past = of_past(None, [9, 8, 7, 6], name=MARKUP)
+    test = page(began(seconds), known_seasons=[a_season()], past=past)
+    told = f"Winners of {THIS_YEAR:%a %-d %b} PROVISIONAL"
+    assert (told in words(test)) == is_told
+    assert (f"?season={THIS_YEAR:%Y-%m-%d}" in links(test)) == is_told
+    assert list(tables(test)) == BOARDS
+
+
+@pytest.mark.parametrize("kind", ["player", "team"])
+def test_somebody_is_shown_in_a_season_that_is_over(page, known, kind):
+    shown = {"module": f"score.{kind}", kind: "u5000", "season": f"{THIS_YEAR:%Y-%m-%d}"}
+    test = page(
+        known_seasons=seasons_of(a_season(final_at=FINAL_SINCE)),
+        past=of_past(FINAL_SINCE),
+        **shown,
+    )
+    assert "FINAL" in words(test)
+    rank = {"player": "5,000 of 20,000", "team": "3 of 12"}[kind]
+    assert rank in words(test)
+    # What is of now is not shown.
+    assert "Form" not in words(test) and "Rank over time" not in words(test)
+    assert any(each.endswith(f"season={THIS_YEAR:%Y-%m-%d}") for each in links(test))
+    known[kind] = None
+    shown["known_seasons"] = seasons_of(a_season(final_at=FINAL_SINCE))
+    assert "totals are forgotten by now" in words(page(past=of_past(FINAL_SINCE), **shown))
+
+
+# Prizes
+
+
+@pytest.fixture
+def won(monkeypatch):
+    """The rules, the awards that were given, and those that would be."""
+    told = {
+        "rules": {"top_players": Rule(4, (Tier(MARKUP, 1, 1), Tier("cup", 2, 3)), "Ada")},
+        "given": [],
+        "preview": [],
+    }
+
+    def telling(name):
+        def tell(*_):
+            if isinstance(told[name], Exception):
+                raise told[name]
+            return told[name]
+
+        return tell
+
+    for name in told:
+        monkeypatch.setattr(prizes, name, telling(name))
+    monkeypatch.setattr(season, "_rules", lambda *_: prizes.rules())
+    monkeypatch.setattr(season, "_awards", season._awards.__wrapped__)
+    return told
+
+
+def test_who_would_win_is_shown_while_a_season_runs(page, won):
+    won["preview"] = [
+        {"board": "top_players", "entity_id": "u0", "prize": MARKUP, "banned_at": None}
+    ]
+    test = page(module="season", known_seasons=seasons_of(), past=of_past())
+    assert "RUNNING" in words(test) and "would be won if it ended now" in words(test)
+    assert tables(test)["Top players"][0][3] == MARKUP
+    assert [row[3] for row in tables(test)["Top players"][1:]] == ["", "", ""]
+    assert tables(test)["Prizes"] == [
+        ["Top players", "1", MARKUP, "4", "Ada"],
+        ["Top players", "2-3", "cup", "4", "Ada"],
+    ]
+
+
+def test_what_was_won_is_shown_with_bans_that_came_later(page, won, saved):
+    award = {
+        "award_id": "id", "season": "day-2026-06-03", "board": "top_players", "rank_number": 1,
+        "entity_kind": "player", "entity_id": "u0", "entity_name": "=1", "value": 9_000, "tier": 1,
+        "prize": {"coins": 5}, "rule_version": 4, "awarded_at": AT, "banned_at": AT,
+    }  # fmt: skip
+    won["given"] = [award, award | {"entity_id": "far below", "banned_at": None}]
+    test = page(
+        module="season",
+        known_seasons=seasons_of(a_season(final_at=FINAL_SINCE)),
+        past=of_past(FINAL_SINCE),
+        season=f"{THIS_YEAR:%Y-%m-%d}",
+    )
+    assert tables(test)["Top players"][0][3] == '{"coins": 5} banned since'
+    assert "1 more below these places win" in words(test)
+    assert "nothing changes these tables and awards any more" in words(test)
+    opened(test)
+    assert [*saved] == [*(board.title for board in GAME.seasonal), "Awards"]
+    assert saved["Awards"].name.startswith("awards_day-")
+    assert saved["Awards"].text.count("'=1") == 2
+
+
+def test_a_season_page_without_anything_says_so(page, won):
+    won["rules"] = {}
+    assert "There is no season yet" in words(page(module="season"))
+    test = page(module="season", known_seasons=seasons_of(), past=of_past())
+    assert "None are set" in words(test)
+    won["preview"] = NotYet("it is unknown how many they are")
+    test = page(module="season", known_seasons=seasons_of(), past=of_past())
+    assert "It is unknown who would win: it is unknown how many" in words(test)
+    won["rules"] = BoardsUnavailable("PostgreSQL cannot be reached")
+    test = page(module="season", known_seasons=seasons_of(), past=of_past())
+    assert "PostgreSQL cannot be reached" in words(test)

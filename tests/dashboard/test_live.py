@@ -192,6 +192,8 @@ def test_rates_and_silence_are_those_of_each_topic_and_job():
         "the injector is silent: no new record in the topic for 10 s"
     ]
     assert history.add(Status(), 115).silent_seconds == {}
+    away = history.add(Status(problems=["Flink is away. Start it."]), 116)
+    assert away.reasons("busy") == ["Flink is away. Start it"]  # the page adds the full stop
 
 
 def test_a_jobs_rate_is_that_from_one_renewal_of_its_count_to_another():

@@ -198,15 +198,18 @@ def test_only_the_newest_season_counts(stores, db):
     assert found(stores, "old") == []
 
 
-def test_a_season_is_forgotten_when_two_newer_ones_are_there(stores, db):
-    for days in range(4):
+def test_a_season_is_forgotten_when_nothing_can_change_it_any_more(stores, db):
+    """A day, a day in which events may come late, and a day for which jobs may be down."""
+    for days in range(6):
         write(db, ("always", 1), (f"day{days}", 2), season=SEASON + days * DAY)
-    write(db, ("always", 2), season=SEASON + 3 * DAY)
+    write(db, ("always", 2), season=SEASON + 5 * DAY)
     for table in ("player_totals", "member_totals", "player_counts"):
         db.execute(f"SELECT DISTINCT season_start FROM flink.{table} ORDER BY 1")
-        assert [start for (start,) in db.fetchall()] == [SEASON + 2 * DAY, SEASON + 3 * DAY]
+        assert [start for (start,) in db.fetchall()] == [
+            SEASON + days * DAY for days in (2, 3, 4, 5)
+        ]
     db.execute("SELECT user_id FROM flink.player_names ORDER BY 1")
-    assert [user for (user,) in db.fetchall()] == ["always", "day2", "day3"]
+    assert [user for (user,) in db.fetchall()] == ["always", "day2", "day3", "day4", "day5"]
 
 
 def test_a_total_that_a_recovered_job_writes_again_does_not_go_back(stores, db):

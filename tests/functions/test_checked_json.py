@@ -12,42 +12,17 @@ RULES = {
     "note": "text",
     "points": "number from 0 to 1000",
     "at": "optional number",
+    "moment": "time",
 }
-GOOD = {"id": "a", "name": "Ada", "note": "", "points": 5, "at": 7}
+MOMENT, MILLIS = "1970-01-02 00:00:01.234567", 86_401_234
+GOOD = {"id": "a", "name": "Ada", "note": "", "points": 5, "at": 7, "moment": MOMENT}
+FIELDS = GOOD | {"moment": MILLIS}
 
 
 @pytest.fixture(scope="module")
-def read(flink):
-    """Reads a message: its fields as a dictionary, with `reason`."""
-    from pyflink.java_gateway import get_gateway
-    from pyflink.util.java_utils import to_jarray
-
-    jvm = get_gateway().jvm
-    options = jvm.org.apache.flink.configuration.Configuration()
-    for name, rule in RULES.items():
-        options.setString(f"fields.{name}", rule)
-    types = jvm.org.apache.flink.table.api.DataTypes
-    columns = [
-        types.FIELD(name, types.BIGINT() if "number" in rule else types.STRING())
-        for name, rule in RULES.items()
-    ]
-    form = jvm.leaderboard.functions.CheckedJsonFormat().createDecodingFormat(None, options)
-    form.applyReadableMetadata(["reason", "message"])
-    context = "org.apache.flink.table.runtime.connector.source.ScanRuntimeProviderContext"
-    instance = jvm.java.lang.Class.forName(context).getField("INSTANCE").get(None)
-    decoder = form.createRuntimeDecoder(instance, types.ROW(to_jarray(types.Field, columns)))
-    decoder.open(None)
-
-    def decode(message: bytes | None) -> dict:
-        row = decoder.deserialize(message)
-        names = [*RULES, "reason", "message"]
-        fields = {name: row.getField(place) for place, name in enumerate(names)}
-        return {
-            name: value if value is None or isinstance(value, int) else value.toString()
-            for name, value in fields.items()
-        }
-
-    return decode
+def read(decoder_of):
+    """Reads a message: its fields as a dictionary, with `reason` and `message`."""
+    return decoder_of(RULES, {})
 
 
 def of(**changed) -> bytes:
@@ -55,7 +30,7 @@ def of(**changed) -> bytes:
 
 
 def test_a_message_as_it_should_be(read):
-    assert read(of()) == GOOD | {"reason": None, "message": of().decode()}
+    assert read(of()) == FIELDS | {"reason": None, "message": of().decode()}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +67,42 @@ def test_a_number_above_its_limit(read, written):
 def test_a_number_below_its_limit(read):
     assert read(of(points=-1))["reason"] == "points below 0"
     assert read(of(points=-(10**40)))["reason"] == "points below 0"
+
+
+@pytest.mark.parametrize(
+    ("written", "millis"),
+    [
+        ("1970-01-02T00:00:01.234567", MILLIS),
+        ("1970-01-02T00:00:01.234999999Z", MILLIS),
+        ("1970-01-02 01:00:01.234+01:00", MILLIS),
+        ("1970-01-01T18:30:01.234-0530", MILLIS),
+        ("1970-01-02 02:00:01.234+02", MILLIS),
+        ("1970-01-02 00:00:01", MILLIS - 234),
+        ("1970-01-02T00:00", MILLIS - 1234),
+        ("1969-12-31 23:59:59.9999", -1),
+        ("2024-02-29 00:00:00Z", 1_709_164_800_000),
+    ],
+)
+def test_a_time(read, written, millis):
+    found = read(of(moment=written))
+    assert (found["moment"], found["reason"]) == (millis, None)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        0, True, [], "", "now", "2026-11-28", "10:15:30", "2026-11-28  10:15:30", "1795861800000",
+        "2026-11-2810:15:30", "2026-02-29 10:15:30", "2026-13-01 10:15:30", "2026-11-28 24:00:00",
+        "2026-11-28 10:15:60", "2026-11-28 10:15:30.", "2026-11-28 10:15:30.1234567890",
+        "2026-11-28 10:15:30 Z", "2026-11-28 10:15:30z", "2026-11-28 10:15:30ZZ",
+        "2026-11-28 10:15:30+19:00", "2026-11-28 10:15:30+1", "26-11-28 10:15:30",
+        " 2026-11-28 10:15:30", "2026-11-28 10:15:30\n", "٢026-11-28 10:15:30",
+    ],
+)  # fmt: skip
+def test_no_time(read, written):
+    found = read(of(moment=written))
+    assert (found["moment"], found["reason"]) == (None, "moment not a time")
+    assert read(of(moment=None))["reason"] == "moment missing"
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,24 @@ def test_the_latest_name_is_by_arrival_and_reaches_all_totals_of_its_period(tota
     assert last == {(0, "x"): ("second", 1), (7, "x"): ("first", 1), (0, "y"): ("second", 14)}
 
 
+def test_until_a_period_has_a_name_it_has_the_last_that_is_known(totals):
+    given = [
+        ("a", 10, 0, "x", 1, None, 1),
+        ("a", 20, 0, "y", 1, None, 2),
+        ("a", 30, 7, "x", 1, "of 7", 3),
+        ("a", 40, 0, "y", 2, None, 4),
+        ("a", 50, 9, "y", 2, "of 9", 6),
+        ("a", 60, 9, "y", 2, None, 5),
+    ]
+    last = {row[1:3]: row[3:5] for row in totals(*given, split_by="team")}
+    assert last == {
+        (0, "x"): ("of 7", 1),
+        (0, "y"): ("of 7", 3),
+        (7, "x"): ("of 7", 1),
+        (9, "y"): ("of 9", 4),
+    }
+
+
 def test_a_total_that_has_not_changed_for_long_is_forgotten(totals):
     given = [
         ("a", 10, 0, "t", 1, "A", 1),

@@ -54,7 +54,7 @@ def own(stack: Stack, tmp_path: Path) -> Stack:
     application = Stack(settings_module.read(environment), environment)
     (tmp_path / "jars").symlink_to(stack.settings.state / "jars")
     (tmp_path / "passwords").mkdir()
-    for name in ("postgres_flink", "postgres_reader", "postgres_moderator"):
+    for name in ("postgres_flink", "postgres_reader", "postgres_moderator", "postgres_keeper"):
         (tmp_path / "passwords" / name).write_text(passwords(stack.settings.state)[name])
     replace(application, environment=environment | {"PGPASSWORD": url["password"]}).run(
         "compose", "create"

@@ -19,7 +19,7 @@ from tests.dashboard import watched
 
 MILLIS = DEADLINE_SECONDS * 1000
 PAGES = {"": "Live leaderboards"} | {
-    name.lower(): name for name in ("Player", "Team", "Pipeline", "Moderation")
+    name.lower(): name for name in ("Player", "Team", "Season", "Pipeline", "Moderation")
 }
 
 

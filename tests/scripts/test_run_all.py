@@ -123,6 +123,37 @@ def is_foreign(url: str, address: str) -> bool:
     return not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
 
 
+def test_sql_is_at_hand(environment):
+    """One answer; the client with questions that stream; psql. Nothing but reading."""
+    asked = "SELECT team_id, COUNT(*) AS events FROM accepted_events GROUP BY team_id;"
+    one = script("sql", "-e", asked, environment=environment)
+    assert one.returncode == 0, one.stdout + one.stderr
+    assert one.stdout.count("TEAM-") > 3
+    statements = [
+        "SET 'sql-client.execution.result-mode' = 'tableau'",
+        "SET 'table.dml-sync' = 'true'",
+        "SHOW TABLES",
+        "SELECT rank_number, team_id FROM leaderboard.top_teams",
+        "INSERT INTO topics.top_teams SELECT * FROM topics.top_teams",
+        "INSERT INTO messages (user_id) VALUES ('a')",
+        "INSERT INTO leaderboard.bans (kind) VALUES ('a')",
+        "QUIT",
+    ]
+    client = script("sql", environment=environment, answer=";\n".join([*statements, ""]))
+    assert client.returncode == 0, client.stdout + client.stderr
+    assert "player_season_totals" in client.stdout
+    assert client.stdout.count("TEAM-") > 3
+    for why in ("transactional-id-prefix must be", "for identifier 'checked-json'"):
+        assert why in client.stdout
+    count = "SELECT COUNT(*) FROM bans WHERE kind = 'a'"
+    assert script("psql", "-Atc", count, environment=environment).stdout == "0\n"
+    read = script("psql", "-Atc", "SELECT COUNT(*) FROM top_teams", environment=environment)
+    assert int(read.stdout) > 3
+    refused = script("psql", "-c", "SELECT * FROM flink.top_teams", environment=environment)
+    assert refused.returncode == 1
+    assert "permission denied" in refused.stderr
+
+
 def test_prometheus_is_told_how_everything_is(environment):
     topic = read(environment).topic
     producer = KafkaProducer(bootstrap_servers=read(environment).brokers)
@@ -264,13 +295,20 @@ def test_running_it_again_says_so_and_starts_nothing(environment):
 
 @pytest.mark.parametrize(
     ("options", "change"),
-    [(("--games", "score,golf"), "change the games"), (("--rate", "77"), "change the rate")],
+    [(("--games", "score,spins"), "change the games"), (("--rate", "77"), "change the rate")],
 )
 def test_other_games_and_another_rate_are_not_taken_for_started(options, change, environment):
     again = script("run_all.sh", *options, environment=environment)
     assert again.returncode == 1
     assert change in again.stderr
     assert "scripts/stop.sh first" in again.stderr
+
+
+def test_a_misspelled_game_is_said_at_once(environment):
+    again = script("run_all.sh", "--games", "score,golf", environment=environment)
+    assert again.returncode == 2
+    assert "names 'golf', which is no game" in again.stderr
+    assert "stop.sh" not in again.stderr
 
 
 def test_the_games_and_the_rate_that_run_may_be_asked_for(environment):

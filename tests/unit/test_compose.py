@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -10,8 +11,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from string import Template
 from subprocess import DEVNULL
 from threading import Thread
@@ -21,7 +24,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import games
-from compose import flink, prepare, services
+from compose import flink, prepare, registry, services
 from settings import PREFIX, PROJECT, SETTINGS, Settings
 
 FOLDER = PROJECT / "compose"
@@ -29,21 +32,33 @@ TEXT = (FOLDER / "docker-compose.yml").read_text()
 FILE = YAML(typ="safe").load(TEXT)
 SERVICES = FILE["services"]
 ONE_SHOTS = {"prepare", "setup"}
-ON_DEMAND = {name for name, service in SERVICES.items() if service.get("profiles")}
+GAMES = [
+    each.name
+    for each in iter_modules(games.__path__)
+    if hasattr(import_module(f"games.{each.name}"), "GAME")
+]
+EVERY_GAME = Settings(games=",".join(GAMES))
+ON_DEMAND = {
+    name
+    for name, service in SERVICES.items()
+    if service.get("profiles") and not set(service["profiles"]) <= set(GAMES)
+}
 ENV = dict(
     line.split("=", 1)
     for line in (FOLDER / ".env").read_text().splitlines()
     if line and line[0] != "#"
 )
 NAMES = {PREFIX + name.upper(): str(default) for name, default, _ in SETTINGS}
-INJECTORS = [each for each in services.services(Settings()) if each.name.endswith("_generator")]
+OF_GAMES = {game.service: game for game in games.chosen(EVERY_GAME) if game.injector}
+INJECTORS = [each for each in services.services(EVERY_GAME) if each.name in OF_GAMES]
 
 # What the network of the containers decides, and nobody else.
 FIXED = {
     "state_folder", "bind_address", "kafka_brokers", "postgres_url", "flink_rest_address",
     "kafka_controller_port", "zookeeper_port", "supervisor_port", "flink_rpc_port",
     "flink_blob_port", "flink_taskmanager_port", "flink_data_port", "kafka_security_protocol",
-    "kafka_ca_file", "kafka_sasl_mechanism", "kafka_username", "kafka_password_file",
+    "kafka_ca_file", "schema_registry_url", "schema_registry_ca_file", "schema_registry_login_file",
+    "kafka_sasl_mechanism", "kafka_username", "kafka_password_file",
     "dashboard_address", "page_without_login", "oidc_metadata_url", "oidc_client_id",
     "oidc_client_secret_file", "oidc_allowed", "oidc_moderators",
     "api_token_file", "moderation_page",
@@ -57,8 +72,15 @@ GIVEN_BY_THE_IMAGE = {
 
 
 def test_there_are_the_services_that_run_without_containers_too():
-    native = {service.name for service in services.services(Settings())}
+    native = {service.name for service in services.services(EVERY_GAME)}
     assert set(SERVICES) - ONE_SHOTS - ON_DEMAND == native
+
+
+def test_an_injector_has_its_games_profile_unless_the_game_is_computed_by_default():
+    by_default = games.chosen(Settings())
+    for name, game in OF_GAMES.items():
+        own = [] if game in by_default else [game.name]
+        assert SERVICES[name].get("profiles", []) == own
 
 
 def test_it_is_what_the_compose_specification_allows():
@@ -87,7 +109,7 @@ def test_the_image_has_every_room():
     kept = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
     rooms = {path.parent.name for path in PROJECT.glob("*/__init__.py")} - {"benchmarks", "tests"}
     assert {"games", "boards", "compose"} < rooms
-    assert rooms | {"sql", "settings.py"} <= {line.removeprefix("!") for line in kept}
+    assert rooms | {"data", "sql", "settings.py"} <= {line.removeprefix("!") for line in kept}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -97,7 +119,9 @@ def test_a_service_waits_for_what_can_happen(name):
             assert how == {"condition": "service_completed_successfully"}
             assert "restart" not in SERVICES[other]
         else:
-            assert how == {"condition": "service_healthy"}
+            # One of a profile may be left out.
+            optional = {"required": False} if other in ON_DEMAND else {}
+            assert how == {"condition": "service_healthy"} | optional
             assert "healthcheck" in SERVICES[other]
 
 
@@ -136,7 +160,7 @@ def test_ports_are_for_this_machine_only(name):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_images_have_a_version(name):
-    assert re.fullmatch(r"[\w/]+:v?\d[\w.-]*", SERVICES[name]["image"])
+    assert re.fullmatch(r"[\w/-]+:v?\d[\w.-]*", SERVICES[name]["image"])
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -148,7 +172,7 @@ def test_volumes_are_declared_and_at_the_state_folder(name):
     assert all(volume[1] == state for volume in volumes if volume[0] == "state")
 
 
-@pytest.mark.parametrize("name", ON_DEMAND)
+@pytest.mark.parametrize("name", ["prometheus", "grafana"])
 def test_files_of_the_project_are_there_and_cannot_be_changed(name):
     mounts = [volume.split(":") for volume in SERVICES[name]["volumes"] if volume.startswith("./")]
     assert mounts
@@ -179,13 +203,19 @@ def test_prometheus_asks_where_the_metrics_are():
     ]
 
 
+def without_rate(command: list[str]) -> list[str]:
+    """The words of a command but for the rate, which may come from the environment."""
+    if "--rate" not in command:
+        return command
+    rate = command.index("--rate")
+    assert float(command[rate + 1]) == Settings().rate_per_second
+    return command[:rate] + command[rate + 2 :]
+
+
 @pytest.mark.parametrize("service", INJECTORS, ids=lambda service: service.name)
 def test_an_injector_is_started_as_without_containers(service):
-    words = list(service.command)
-    rate = words.index("--rate")  # comes from the environment there
-    assert words[rate + 1] == str(Settings().rate_per_second)
-    del words[rate : rate + 2]
-    assert SERVICES[service.name]["command"].split() == words
+    there = Template(SERVICES[service.name]["command"]).substitute(NAMES).split()
+    assert without_rate(there) == without_rate(service.command)
     for name, port in service.ports.items():
         published = f"127.0.0.1:${{{PREFIX}{name.upper()}}}:{port}"
         assert published in SERVICES[service.name]["ports"]
@@ -280,6 +310,21 @@ def test_kafka_is_set_as_without_containers():
     ours = SERVICES["kafka"]["environment"]
     names = {key: "KAFKA_" + key.upper().replace(".", "_") for key in settings}
     assert {key: str(ours.get(name)) for key, name in names.items()} == settings
+
+
+def test_the_registry_is_set_as_without_containers():
+    words = registry.command(dataclasses.replace(Settings(), event_format="avro"))
+    native = dict(word[2:].split("=", 1) for word in words if word.startswith("-D"))
+    native["apicurio.datasource.url"] = "jdbc:h2:file:/data/schemas"  # a volume there
+    for name in (
+        "quarkus.http.host",
+        "quarkus.http.port",
+        'quarkus.log.category."io.apicurio".level',
+    ):
+        native.pop(name)
+    ours = SERVICES["registry"]["environment"]
+    names = {key: re.sub(r"\W", "_", key).upper() for key in native}
+    assert {key: str(ours[name]) for key, name in names.items()} == native
 
 
 def test_postgres_is_set_as_without_containers():

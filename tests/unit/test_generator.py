@@ -418,7 +418,7 @@ def test_the_score_game_runs_with_and_without_its_name(tmp_path, signals):
 def test_a_word_that_is_no_game_is_refused_with_the_games(word, capsys):
     assert main([word, "--count", "1"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert repr(word) in line and line.endswith(" score")
+    assert repr(word) in line and {"score", "spins"} <= set(re.findall(r"\w+", line))
 
 
 def test_a_second_game_is_a_package_and_nothing_else(tmp_path, monkeypatch, capsys):
@@ -427,7 +427,7 @@ def test_a_second_game_is_a_package_and_nothing_else(tmp_path, monkeypatch, caps
     monkeypatch.setattr(generator, "__path__", [*generator.__path__, str(tmp_path)])
     try:
         assert main(["darts", "--rate", "5"]) == 42
-        assert main(["chess"]) == 2 and capsys.readouterr().err.endswith(" darts, score\n")
+        assert main(["chess"]) == 2 and " darts, " in capsys.readouterr().err
     finally:
         sys.modules.pop("generator.darts", None)
         vars(generator).pop("darts", None)

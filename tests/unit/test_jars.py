@@ -84,8 +84,15 @@ def test_every_line_of_the_manifest_is_a_jar():
         "kafka",
         "operator",
         "profiler",
+        "registry",
+        "sql",
     }
-    assert all(len(jar.sha256) == 64 and jar.coordinates.count(":") == 2 for jar in named)
+    assert all(len(jar.sha256) == 64 and jar.coordinates.count(":") in (2, 4) for jar in named)
+
+
+def test_what_is_no_jar_is_called_as_in_the_repository():
+    archive = JAR._replace(coordinates="org.example:thing:1.0:tar.gz:all")
+    assert (JAR.file, archive.file) == ("thing-1.0.jar", "thing-1.0-all.tar.gz")
 
 
 def test_flink_reads_what_is_compressed_by_zstd_as_the_broker_does():

@@ -62,7 +62,8 @@ def samples(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
 
 @pytest.fixture(scope="module")
 def told() -> dict[tuple[str, str], float]:
-    return samples(monitor.metrics(STATUS, REJECTED, HEAP, Settings(), shared_ids=2))
+    behind = {"seasons": 130.0}
+    return samples(monitor.metrics(STATUS, REJECTED, HEAP, Settings(), 2, behind))
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,7 @@ def names(told, injector) -> set[str]:
         ("service_running", "kafka", 1),
         ("service_running", "score_generator", 0),
         ("board_rows", "team_mvps", 0),
+        ("upkeep_behind_seconds", "seasons", 130),
         ("board_age_seconds", "top_teams", 1.5),
         ("job_checkpoint_age_seconds", TEAMS.title, 3),
         ("job_restarts", STREAKS.title, 5),

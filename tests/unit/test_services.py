@@ -15,12 +15,14 @@ from typing import Any
 from xmlrpc.client import Fault
 from xmlrpc.server import SimpleXMLRPCServer
 
+import psutil
 import pytest
 from supervisor.xmlrpc import Faults
 
 from clients.errors import SetupError
 from compose import __main__ as commands
 from compose import checks, services
+from compose.flink import put_events_first
 from compose.status import Status
 from settings import SettingError, Settings
 from tests.conftest import PORTS, free_ports
@@ -230,7 +232,7 @@ def test_a_slow_machine_may_be_given_more_time(free):
     [
         ({}, None),
         ({"LEADERBOARD_GAMES": "score", "LEADERBOARD_RATE_PER_SECOND": "50"}, None),
-        ({"LEADERBOARD_GAMES": "score,golf"}, "games"),
+        ({"LEADERBOARD_GAMES": "score,spins"}, "games"),
         ({"LEADERBOARD_RATE_PER_SECOND": "77"}, "rate"),
     ],
 )
@@ -247,3 +249,33 @@ def test_only_what_already_runs_can_be_asked_for(environment, word, settings):
     else:
         with pytest.raises(SetupError, match=rf"To change the {word}, run scripts/stop\.sh first"):
             services.check_unchanged(asked, environment)
+
+
+def test_a_misspelled_game_is_said_before_anybody_stops_what_runs(settings):
+    (settings.state / "conf").mkdir()
+    services.note_started(settings)
+    with pytest.raises(SettingError, match=r"names 'spin', which is no game; there are .*spins"):
+        services.check_unchanged(
+            Settings(state_folder=settings.state_folder, games="score,spin"),
+            {"LEADERBOARD_GAMES": "score,spin"},
+        )
+
+
+def test_threads_that_write_checkpoints_give_way_to_events():
+    named, is_seen = threading.Event(), threading.Event()
+
+    def write_a_checkpoint() -> None:
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("AsyncOperations")
+        named.set()
+        is_seen.wait()
+
+    thread = threading.Thread(target=write_a_checkpoint)
+    thread.start()
+    named.wait()
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    put_events_first(psutil.Process())
+    lowered = os.getpriority(os.PRIO_PROCESS, thread.native_id)
+    is_seen.set()
+    thread.join()
+    assert lowered == min(own + 10, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own

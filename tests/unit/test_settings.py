@@ -13,7 +13,7 @@ from requests.utils import should_bypass_proxies
 
 import games
 from boards import sinks
-from settings import PROJECT, SETTINGS, SettingError, Settings, read, shield
+from settings import PROJECT, SETTINGS, STARTED, SettingError, Settings, read, shield
 
 
 def test_defaults_stand_where_the_environment_says_nothing():
@@ -194,7 +194,10 @@ def test_a_game_that_is_none_ends_what_serves_with_one_sentence(command):
         text=True,
     )
     assert done.returncode == 2
-    assert done.stderr == "LEADERBOARD_GAMES names 'golf'; there is no module games/golf.py\n"
+    assert done.stderr == (
+        "LEADERBOARD_GAMES names 'golf', which is no game; there are actions, overwatch, score, "
+        "spins.\n"
+    )
 
 
 @pytest.mark.parametrize("text", ["*", "https://game.example", "http://localhost:3000, https://b"])
@@ -236,3 +239,39 @@ def test_the_documents_list_every_setting_with_its_default():
     assert rows == [
         (name, f"`{default}`" if default != "" else "", help) for name, default, help in SETTINGS
     ]
+
+
+@pytest.mark.parametrize(
+    ("noted", "chosen", "games_there"),
+    [
+        (None, None, "score"),
+        ('{"games": "score,spins"}', None, "score,spins"),
+        ('{"games": "score,spins"}', "score", "score"),
+        ('{"games": "sco', None, "score"),
+    ],
+)
+def test_every_command_means_the_games_of_the_last_start(tmp_path, noted, chosen, games_there):
+    if noted:
+        (tmp_path / "conf").mkdir()
+        (tmp_path / STARTED).write_text(noted)
+    environment = os.environ | {"LEADERBOARD_STATE_FOLDER": str(tmp_path)}
+    if chosen:
+        environment["LEADERBOARD_GAMES"] = chosen
+    command = [sys.executable, "-c", "from settings import settings; print(settings.games)"]
+    done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True)
+    assert done.stdout.strip() == games_there
+
+
+def test_formats_are_those_of_the_last_start_too(tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / STARTED).write_text('{"event_format": "avro", "board_format": "avro"}')
+    environment = {"LEADERBOARD_STATE_FOLDER": str(tmp_path), "LEADERBOARD_BOARD_FORMAT": "json"}
+    code = "from settings import settings; print(settings.event_format, settings.board_format)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["avro", "json"]

@@ -7,12 +7,14 @@ from collections.abc import Callable
 import streamlit as st
 
 from boards import sinks
+from boards.seasons import Season, address_of
 from boards.sinks import Sink
-from boards.snapshot import Row
-from dashboard import html, login
+from boards.snapshot import Boards, Row
+from dashboard import html, login, refresh, seasons
 from dashboard.html import number, text
 from games.board import Board
-from settings import Settings
+from games.score import GAME
+from settings import Settings, settings
 
 BEST = 10  # names to start from, when nobody is chosen
 
@@ -28,13 +30,49 @@ def tell_limits(sink: Sink, unknown: str, settings: Settings) -> None:
         )
 
 
-def ranked(title: str, board: Board, rows: list[Row], marked: int | None = None) -> str:
+def choose_season(sink: Sink, settings: Settings) -> Season | None:
+    """A box with the seasons, and the state of the one that is chosen; None is the newest."""
+    with st.container(key="controls", horizontal=True, horizontal_alignment="right"):
+        season = seasons.choose(GAME, sink, settings)
+    for each in seasons.wrong(GAME, sink, settings):
+        html.notice(each, "wait")
+    if season:
+        seasons.show(season, refresh.past(GAME, sink, season, settings), settings)
+    return season
+
+
+def boards_of(sink: Sink, season: Season | None, settings: Settings) -> Boards | None:
+    """The boards of a season, by default the newest; None when they cannot be read."""
+    return refresh.of_season(GAME, sink, season, settings).boards
+
+
+def chosen_in(season: Season | None, settings: Settings, **chosen: str) -> dict[str, str]:
+    """What a link chooses, in the same season."""
+    return chosen | {"season": address_of(season, settings)} if season else {}
+
+
+def nobody(sink: Sink, season: Season | None) -> str:
+    """What nobody of an id has done or is, as the rest of a sentence."""
+    if not sink.can_look_up:
+        return "is on the board of the best"
+    if season and season.final_at:
+        return "was among the best of this season, or its totals are forgotten by now"
+    return "has scored in this season"
+
+
+def ranked(
+    title: str,
+    board: Board,
+    rows: list[Row],
+    marked: int | None = None,
+    season: Season | None = None,
+) -> str:
     """Some of those on a board, by rank, with links to their pages."""
     entity = board.entity
     listed = [
         [
             number(row["rank_number"]),
-            html.link(entity.page, row[entity.id_column], row[entity.name_column]),
+            seasons.link(board, row, season, settings),
             number(row[board.value]),
         ]
         for row in rows

@@ -10,16 +10,26 @@ import streamlit as st
 from boards import last_events, lookups
 from boards.last_events import Recent
 from boards.lookups import Player
+from boards.seasons import Season
 from boards.sinks import Sink
 from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
-from dashboard import health, html, refresh
+from dashboard import health, html
 from dashboard.choices import in_address
 from dashboard.download import players_file
 from dashboard.html import duration, moment, number, text
-from dashboard.pages.score.lookup import BEST, found_players, moderate, ranked, tell_limits
+from dashboard.pages.score.lookup import (
+    BEST,
+    boards_of,
+    choose_season,
+    chosen_in,
+    found_players,
+    moderate,
+    nobody,
+    ranked,
+    tell_limits,
+)
 from games.score import (
-    GAME,
     HOT_STREAKS,
     LONG_SECONDS,
     SHORT_SECONDS,
@@ -35,6 +45,7 @@ NEIGHBOURS = 3
 def page() -> None:
     html.show("<h1>Player</h1>")
     sink = health.sink_in_use(settings)
+    season = choose_season(sink, settings)
     unknown = "nobody can be searched, and ranks below them, shares and bans are unknown"
     tell_limits(sink, unknown, settings)
     words = st.text_input(
@@ -46,49 +57,58 @@ def page() -> None:
     )
     chosen = st.query_params.get("player")
     if words and sink.can_look_up:
-        chosen = _found(words) or chosen
+        chosen = _found(words, season) or chosen
     elif not chosen:
-        _best(sink)
+        _best(sink, season)
     if chosen:
-        st.fragment(_player, run_every=REFRESH_SECONDS)(chosen, sink)
+        st.fragment(_player, run_every=REFRESH_SECONDS)(chosen, sink, season)
 
 
-def _best(sink: Sink) -> None:
+def _best(sink: Sink, season: Season | None) -> None:
     """Names to start from, when nobody is chosen."""
-    boards = refresh.refreshed(GAME, sink, settings).boards
+    boards = boards_of(sink, season, settings)
     rows = boards.rows[TOP_PLAYERS.name][:BEST] if boards else []
-    html.show(ranked(TOP_PLAYERS.title, TOP_PLAYERS, rows))
+    html.show(ranked(TOP_PLAYERS.title, TOP_PLAYERS, rows, season=season))
 
 
-def _found(words: str) -> str | None:
+def _found(words: str, season: Season | None) -> str | None:
     """List who is found, and choose one who is alone."""
     try:
-        rows = lookups.find(words, settings)
+        rows = lookups.find(words, settings, season)
     except BoardsUnavailable as error:
         html.notice(text(error, 400))
         return None
     if len(rows) == 1:
         found: str = rows[0]["user_id"]
         return found
-    html.show(found_players(rows, partial(html.link, "player"), words))
+    html.show(found_players(rows, partial(_choose, season), words))
     if rows:
-        html.save("Download", players_file(rows, settings))
+        html.save("Download", players_file(rows, settings, season))
     return None
 
 
-def _player(user_id: str, sink: Sink) -> None:
-    boards = refresh.refreshed(GAME, sink, settings).boards
+def _choose(season: Season | None, user_id: str, name: str | None) -> str:
+    return html.link("player", user_id, name, **chosen_in(season, settings, player=user_id))
+
+
+def _player(user_id: str, sink: Sink, season: Season | None) -> None:
+    boards = boards_of(sink, season, settings)
     try:
         can_look_up = sink.can_look_up
-        player = lookups.player(user_id, settings) if can_look_up else of_boards(user_id, boards)
+        player = (
+            lookups.player(user_id, settings, season) if can_look_up else of_boards(user_id, boards)
+        )
     except BoardsUnavailable as error:
         html.notice(text(error, 400))
         return
     if player is None:
-        where = "has scored in this season" if can_look_up else "is on the board of the best"
-        html.notice(f"Nobody with the id {html.identity(user_id)} {where}.", "wait")
+        html.notice(f"Nobody with the id {html.identity(user_id)} {nobody(sink, season)}.", "wait")
     else:
-        _standing(player)
+        _standing(player, season)
+    if season:
+        if player:
+            _neighbours(player, season)
+        return
     recent, trouble = _recent(user_id)
     if player is None and not (recent and recent.events):
         return
@@ -96,7 +116,7 @@ def _player(user_id: str, sink: Sink) -> None:
     neighbours, events = st.columns(2)
     with neighbours:
         if player:
-            _neighbours(player)
+            _neighbours(player, None)
     with events:
         _events(recent, trouble)
 
@@ -121,12 +141,12 @@ def of_boards(user_id: str, boards: Boards | None) -> Player | None:
     return Player(**known | {"neighbours": around})
 
 
-def _standing(player: Player) -> None:
+def _standing(player: Player, season: Season | None) -> None:
     if player.banned_at:
         since = f"Banned since {moment(player.banned_at)} UTC"
         html.notice(f"{since}: {text(player.ban_reason, 500)}")
     late = ""
-    if settings.totals_flush_seconds and player.players is not None:
+    if settings.totals_flush_seconds and player.players is not None and season is None:
         late = f"Totals may be {settings.totals_flush_seconds} s behind the last events."
     html.show(
         html.title(player.user_name, player.user_id)
@@ -135,7 +155,12 @@ def _standing(player: Player) -> None:
                 "Points": number(player.total_score),
                 "Rank": html.rank(player.rank_number, player.players),
                 "Percentile": number(player.percentile, "{:.1f}".format),
-                "Team": html.link("team", player.team_id, player.team_name),
+                "Team": html.link(
+                    "team",
+                    player.team_id,
+                    player.team_name,
+                    **chosen_in(season, settings, team=player.team_id),
+                ),
                 "Points for this team": number(player.points_for_team),
                 "Share of the team": number(player.team_share, percent),
                 "Last scored": f"{moment(player.reached_at)} UTC",
@@ -165,10 +190,10 @@ def _form(form: Row) -> None:
     )
 
 
-def _neighbours(player: Player) -> None:
+def _neighbours(player: Player, season: Season | None) -> None:
     ids = [row["user_id"] for row in player.neighbours]
     marked = ids.index(player.user_id) if player.user_id in ids else None
-    html.show(ranked("Neighbours in rank", TOP_PLAYERS, player.neighbours, marked))
+    html.show(ranked("Neighbours in rank", TOP_PLAYERS, player.neighbours, marked, season))
 
 
 def _events(recent: Recent | None, trouble: str | None) -> None:

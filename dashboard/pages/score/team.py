@@ -10,13 +10,23 @@ import streamlit as st
 from boards import lookups
 from boards.ids import visible
 from boards.lookups import Team
+from boards.seasons import Season
 from boards.sinks import Sink
-from boards.snapshot import Boards
+from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
 from dashboard import health, html, refresh
 from dashboard.choices import in_address
 from dashboard.html import duration, moment, number, text
-from dashboard.pages.score.lookup import BEST, moderate, ranked, tell_limits
+from dashboard.pages.score.lookup import (
+    BEST,
+    boards_of,
+    choose_season,
+    chosen_in,
+    moderate,
+    nobody,
+    ranked,
+    tell_limits,
+)
 from games.score import GAME, TEAM_MVPS, TOP_TEAMS, percent
 from settings import settings
 
@@ -26,8 +36,9 @@ REFRESH_SECONDS = 2
 def page() -> None:
     html.show("<h1>Team</h1>")
     sink = health.sink_in_use(settings)
+    season = choose_season(sink, settings)
     tell_limits(sink, "a team's members, their shares and bans are unknown", settings)
-    boards = refresh.refreshed(GAME, sink, settings).boards
+    boards = boards_of(sink, season, settings)
     chosen = st.query_params.get("team")
     rows = boards.rows[TOP_TEAMS.name] if boards else []
     names = {row["team_id"]: html.label(row["team_name"], row["team_id"]) for row in rows}
@@ -46,28 +57,30 @@ def page() -> None:
         **in_address("team", options),
     )
     if picked:
-        st.fragment(_team, run_every=REFRESH_SECONDS)(picked, sink)
+        st.fragment(_team, run_every=REFRESH_SECONDS)(picked, sink, season)
     else:
-        html.show(ranked(TOP_TEAMS.title, TOP_TEAMS, rows[:BEST]))
+        html.show(ranked(TOP_TEAMS.title, TOP_TEAMS, rows[:BEST], season=season))
 
 
-def _team(team_id: str, sink: Sink) -> None:
-    latest = refresh.refreshed(GAME, sink, settings)
+def _team(team_id: str, sink: Sink, season: Season | None) -> None:
     try:
-        can_look_up = sink.can_look_up
-        team = lookups.team(team_id, settings) if can_look_up else of_boards(team_id, latest.boards)
+        team = (
+            lookups.team(team_id, settings, season)
+            if sink.can_look_up
+            else of_boards(team_id, boards_of(sink, season, settings))
+        )
     except BoardsUnavailable as error:
         html.notice(text(error, 400))
         return
     if team is None:
-        where = "has scored in this season" if can_look_up else "is on the board of the best"
-        html.notice(f"No team with the id {html.identity(team_id)} {where}.", "wait")
+        html.notice(f"No team with the id {html.identity(team_id)} {nobody(sink, season)}.", "wait")
         return
     if team.banned_at:
         html.notice(f"Banned since {moment(team.banned_at)} UTC: {text(team.ban_reason, 500)}")
-    _standing(team)
-    _ranks(latest.ranks_of(TOP_TEAMS, team_id))
-    _members(team)
+    _standing(team, season)
+    if season is None:
+        _ranks(refresh.refreshed(GAME, sink, settings).ranks_of(TOP_TEAMS, team_id))
+    _members(team, season)
 
 
 def of_boards(team_id: str, boards: Boards | None) -> Team | None:
@@ -101,9 +114,15 @@ def of_boards(team_id: str, boards: Boards | None) -> Team | None:
     )
 
 
-def _standing(team: Team) -> None:
+def _member(row: Row, season: Season | None) -> str:
+    user_id = row["user_id"]
+    chosen = chosen_in(season, settings, player=user_id)
+    return html.link("player", user_id, row["user_name"], **chosen)
+
+
+def _standing(team: Team, season: Season | None) -> None:
     mvp = team.mvp
-    mvp_link = html.link("player", mvp["user_id"], mvp["user_name"]) if mvp else text(None)
+    mvp_link = _member(mvp, season) if mvp else text(None)
     html.show(
         html.title(team.team_name, team.team_id)
         + html.facts(
@@ -134,13 +153,12 @@ def _ranks(ranks: list[tuple[datetime, int]]) -> None:
     html.show(f'<h2>Rank over time <small>{note}</small></h2><div class="chart">{line}</div>')
 
 
-def _members(team: Team) -> None:
+def _members(team: Team, season: Season | None) -> None:
     longest = max((row["player_total"] for row in team.best), default=0) or 1
     rows = [
         [
             number(row["rank_number"]),
-            html.bar(row["player_total"] / longest)
-            + html.link("player", row["user_id"], row["user_name"]),
+            html.bar(row["player_total"] / longest) + _member(row, season),
             number(row["player_total"]),
             number(row["share"], percent),
             number(row["fair_share"], "×{:.2f}".format),
@@ -150,7 +168,9 @@ def _members(team: Team) -> None:
     heads = {"#": "rank", "Member": "name", "Points": "value", "Share": "value"}
     heads |= {"Fair share": "value"}
     note = "fair share ×1: an equal part of the team's points"
-    if team.members is None:
+    if team.members is None and season is not None:
+        note = "of a season that is long over, the members are forgotten"
+    elif team.members is None:
         note = "the most valuable player only: the others are unknown"
     table = html.table("Members", heads, rows, "ranks members")
     html.show(f"<h2>Members <small>{note}</small></h2>{table}")

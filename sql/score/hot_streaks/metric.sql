@@ -9,8 +9,12 @@
 -- enough to be a form, short enough to be a streak. 3 events are the fewest
 -- that are a streak rather than a lucky shot. Step by step,
 -- sliding_sums adds up both windows of whoever has played in the short one;
--- `windows` are all in which anybody has, with the number of streaks, so that
--- readers can wait for the last row of a window.
+-- `ranked` has the best of each window, streaks first; `windows` counts its
+-- streaks, so that readers can wait for the last row of a window.
+--
+-- There is one path from an event to the board. Of two that meet in a join, one
+-- may be idle while the other's watermark ends the window: Flink drops what then
+-- comes by the first, whenever the topic has been silent.
 WITH playing AS (
     SELECT
         rowtime AS at_end,
@@ -35,48 +39,67 @@ WITH playing AS (
         uid => 'streaks'
     )
 ),
-windows AS (
-    SELECT window_start, window_end, COUNT(*) FILTER (WHERE is_streak) AS streaks
-    FROM TABLE(TUMBLE(
-        TABLE playing,
-        DESCRIPTOR(at_end),
-        INTERVAL '${streak_slide_seconds}' SECOND
-    ))
-    GROUP BY window_start, window_end
-),
-board AS (
+ranked AS (
     SELECT *
     FROM (
         SELECT
             *,
             ROW_NUMBER() OVER (
                 PARTITION BY window_start, window_end
-                ORDER BY hotness DESC, long_events DESC, user_id
+                ORDER BY is_streak DESC, hotness DESC, long_events DESC, user_id
             ) AS place
         FROM (
-            SELECT *, short_average / long_average AS hotness
+            SELECT
+                *,
+                CASE WHEN is_streak THEN short_average / long_average END AS hotness
             FROM TABLE(TUMBLE(
                 TABLE playing,
                 DESCRIPTOR(at_end),
                 INTERVAL '${streak_slide_seconds}' SECOND
             ))
-            WHERE is_streak
         )
     )
     WHERE place <= ${places}
+),
+windows AS (
+    SELECT
+        window_start,
+        window_end,
+        COUNT(*) FILTER (WHERE is_streak) AS streaks,
+        ARRAY_AGG(
+            ROW(
+                user_id,
+                user_name,
+                team_name,
+                short_average,
+                long_average,
+                short_events,
+                long_events,
+                hotness
+            )
+        ) FILTER (WHERE is_streak) AS listed
+    FROM ranked
+    GROUP BY window_start, window_end
 )
 SELECT
-    EXTRACT(EPOCH FROM windows.window_end) * 1000 AS window_end,
-    COALESCE(board.user_id, '') AS user_id,
-    COALESCE(board.user_name, board.user_id) AS user_name,
-    board.team_name,
-    board.short_average AS short_term_average,
-    board.long_average AS long_term_average,
-    board.short_events AS short_term_events,
-    board.long_events AS long_term_events,
-    board.hotness,
-    LEAST(windows.streaks, ${places}) AS window_rows
+    EXTRACT(EPOCH FROM window_end) * 1000 AS window_end,
+    COALESCE(user_id, '') AS user_id,
+    COALESCE(user_name, user_id) AS user_name,
+    team_name,
+    short_average AS short_term_average,
+    long_average AS long_term_average,
+    short_events AS short_term_events,
+    long_events AS long_term_events,
+    hotness,
+    streaks AS window_rows
 FROM windows
-LEFT JOIN board
-    ON windows.window_start = board.window_start
-    AND windows.window_end = board.window_end
+LEFT JOIN UNNEST(listed) AS board(
+    user_id,
+    user_name,
+    team_name,
+    short_average,
+    long_average,
+    short_events,
+    long_events,
+    hotness
+) ON TRUE

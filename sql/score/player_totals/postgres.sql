@@ -10,6 +10,11 @@
 -- player's own who have more. Triggers keep the counts in the same transaction
 -- as the totals: exact.
 
+-- Earlier versions knew the newest season only.
+DROP FUNCTION IF EXISTS
+    leaderboard.player(TEXT), leaderboard.player_neighbours(TEXT), leaderboard.find_players(TEXT),
+    leaderboard.team(TEXT), leaderboard.team_members(TEXT), leaderboard.find_teams(TEXT);
+
 CREATE INDEX IF NOT EXISTS player_totals_by_rank
     ON flink.player_totals (season_start, total_score DESC, reached_at, user_id);
 
@@ -222,12 +227,12 @@ LANGUAGE sql STABLE AS $$$$
     JOIN buckets USING (bucket)
 $$$$;
 
--- One player of the newest season, with rank, team and ban; no row when nobody
--- of this id has played. A banned one has no rank. points_for_team are the
--- points scored for the latest team, of team_total; players are all who are not
--- banned. The three totals are not written at one moment: a part is never shown
--- as more than its whole.
-CREATE OR REPLACE FUNCTION leaderboard.player(wanted_id TEXT)
+-- One player of a season, by default of the newest, with rank, team and ban; no
+-- row when nobody of this id has played. A banned one has no rank.
+-- points_for_team are the points scored for the latest team, of team_total;
+-- players are all who are not banned. The three totals are not written at one
+-- moment: a part is never shown as more than its whole.
+CREATE OR REPLACE FUNCTION leaderboard.player(wanted_id TEXT, wanted_season BIGINT DEFAULT NULL)
 RETURNS TABLE (
     user_id TEXT, user_name TEXT, team_id TEXT, team_name TEXT,
     total_score BIGINT, reached_at TIMESTAMPTZ, season_start TIMESTAMPTZ,
@@ -269,13 +274,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         ON (teams.season_start, teams.team_id) = (found.season_start, found.team_id)
     LEFT JOIN moderation.bans AS bans
         ON bans.kind = 'player' AND bans.banned_id = found.user_id
-    WHERE found.season_start = (SELECT MAX(totals.season_start) FROM flink.player_totals AS totals)
+    WHERE found.season_start = COALESCE(
+        wanted_season, (SELECT MAX(totals.season_start) FROM flink.player_totals AS totals)
+    )
         AND found.user_id = wanted_id
 $$$$;
 
 -- A player among the three listed above and the three below, in the order of
 -- the board: by total, then by who reached it first, then by id.
-CREATE OR REPLACE FUNCTION leaderboard.player_neighbours(wanted_id TEXT)
+CREATE OR REPLACE FUNCTION leaderboard.player_neighbours(
+    wanted_id TEXT, wanted_season BIGINT DEFAULT NULL
+)
 RETURNS TABLE (
     rank_number BIGINT, user_id TEXT, user_name TEXT, team_id TEXT, team_name TEXT,
     total_score BIGINT, reached_at TIMESTAMPTZ
@@ -284,7 +293,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH me AS (
         SELECT *
         FROM flink.player_totals
-        WHERE season_start = (SELECT MAX(season_start) FROM flink.player_totals)
+        WHERE season_start = COALESCE(
+            wanted_season, (SELECT MAX(season_start) FROM flink.player_totals)
+        )
             AND user_id = wanted_id
             AND user_id NOT IN (SELECT banned_id FROM flink.banned('player'))
     ),
@@ -352,12 +363,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY around.total_score DESC, around.reached_at, around.user_id
 $$$$;
 
--- The players of the newest season with these words anywhere in their id or
+-- The players of a season, by default the newest, with these words anywhere in their id or
 -- name: the very id first, then whole ones, then by total; ${found_players} at most. One or two
 -- letters are looked for anywhere in the best ${searched_best}, and at the
 -- beginning of all others. What is found is gathered before it is ordered: the
 -- planner would walk all players in their order, hoping to meet twenty soon.
-CREATE OR REPLACE FUNCTION leaderboard.find_players(words TEXT)
+CREATE OR REPLACE FUNCTION leaderboard.find_players(
+    words TEXT, wanted_season BIGINT DEFAULT NULL
+)
 RETURNS TABLE (
     user_id TEXT, user_name TEXT, team_id TEXT, team_name TEXT, total_score BIGINT,
     is_exact BOOLEAN, is_banned BOOLEAN
@@ -367,7 +380,9 @@ SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS
 #variable_conflict use_column
 DECLARE
     wanted CONSTANT TEXT := btrim(leaderboard.folded(words));
-    season CONSTANT BIGINT := (SELECT MAX(season_start) FROM flink.player_totals);
+    season CONSTANT BIGINT := COALESCE(
+        wanted_season, (SELECT MAX(season_start) FROM flink.player_totals)
+    );
     wanted_grams CONSTANT TEXT[] := leaderboard.grams(wanted);
     ids TEXT[] := ARRAY(
         WITH whole AS MATERIALIZED (
@@ -457,9 +472,9 @@ BEGIN
 END
 $$$$;
 
--- The teams of the newest season with these words anywhere in their id or name,
+-- The teams of a season, by default the newest, with these words anywhere in their id or name,
 -- as players are found. There are far fewer of them, so each is looked at.
-CREATE OR REPLACE FUNCTION leaderboard.find_teams(words TEXT)
+CREATE OR REPLACE FUNCTION leaderboard.find_teams(words TEXT, wanted_season BIGINT DEFAULT NULL)
 RETURNS TABLE (
     team_id TEXT, team_name TEXT, team_total BIGINT, is_exact BOOLEAN, is_banned BOOLEAN
 )
@@ -477,7 +492,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             leaderboard.folded(teams.team_name) AS folded_name,
             btrim(leaderboard.folded(words)) AS wanted
         FROM flink.team_mvps AS teams
-        WHERE teams.season_start = (SELECT MAX(mvps.season_start) FROM flink.team_mvps AS mvps)
+        WHERE teams.season_start = COALESCE(
+            wanted_season, (SELECT MAX(mvps.season_start) FROM flink.team_mvps AS mvps)
+        )
     ) AS found
     WHERE found.team_id = words OR (
         found.wanted <> ''
@@ -487,10 +504,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     LIMIT ${found_players}
 $$$$;
 
--- One team of the newest season, with rank and ban; no row when nobody has
+-- One team of a season, by default the newest, with rank and ban; no row when nobody has
 -- played for this id. A banned one has no rank. teams are all that are not
 -- banned, members all who scored for it.
-CREATE OR REPLACE FUNCTION leaderboard.team(wanted_id TEXT)
+CREATE OR REPLACE FUNCTION leaderboard.team(wanted_id TEXT, wanted_season BIGINT DEFAULT NULL)
 RETURNS TABLE (
     team_id TEXT, team_name TEXT, team_total BIGINT, season_start TIMESTAMPTZ,
     rank_number BIGINT, teams BIGINT, members BIGINT, ban_reason TEXT, banned_at TIMESTAMPTZ
@@ -518,14 +535,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     LEFT JOIN flink.team_mvps AS others
         ON others.season_start = found.season_start
         AND others.team_id NOT IN (SELECT banned_id FROM flink.banned('team'))
-    WHERE found.season_start = (SELECT MAX(mvps.season_start) FROM flink.team_mvps AS mvps)
+    WHERE found.season_start = COALESCE(
+        wanted_season, (SELECT MAX(mvps.season_start) FROM flink.team_mvps AS mvps)
+    )
         AND found.team_id = wanted_id
     GROUP BY found.season_start, found.team_id, bans.reason, bans.banned_at
 $$$$;
 
 -- The members of a team with the most points for it; points of equal size share
 -- a rank. A banned one leaves no gap.
-CREATE OR REPLACE FUNCTION leaderboard.team_members(wanted_id TEXT)
+CREATE OR REPLACE FUNCTION leaderboard.team_members(
+    wanted_id TEXT, wanted_season BIGINT DEFAULT NULL
+)
 RETURNS TABLE (
     rank_number BIGINT, user_id TEXT, user_name TEXT, player_total BIGINT
 )
@@ -540,7 +561,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             RANK() OVER (ORDER BY members.player_total DESC) AS rank_number,
             members.*
         FROM flink.member_totals AS members
-        WHERE members.season_start = (SELECT MAX(mvps.season_start) FROM flink.team_mvps AS mvps)
+        WHERE members.season_start = COALESCE(
+            wanted_season, (SELECT MAX(mvps.season_start) FROM flink.team_mvps AS mvps)
+        )
             AND members.team_id = wanted_id
             AND members.user_id NOT IN (SELECT banned_id FROM flink.banned('player'))
         ORDER BY members.player_total DESC, members.user_id
@@ -551,16 +574,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$$$;
 
 REVOKE ALL ON FUNCTION
-    leaderboard.player(TEXT), leaderboard.player_neighbours(TEXT), leaderboard.find_players(TEXT),
-    leaderboard.team(TEXT), leaderboard.team_members(TEXT), leaderboard.find_teams(TEXT),
+    leaderboard.player(TEXT, BIGINT), leaderboard.player_neighbours(TEXT, BIGINT),
+    leaderboard.find_players(TEXT, BIGINT), leaderboard.team(TEXT, BIGINT),
+    leaderboard.team_members(TEXT, BIGINT), leaderboard.find_teams(TEXT, BIGINT),
     flink.note_players()
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    leaderboard.player(TEXT), leaderboard.player_neighbours(TEXT), leaderboard.find_players(TEXT),
-    leaderboard.team(TEXT), leaderboard.team_members(TEXT), leaderboard.find_teams(TEXT)
+    leaderboard.player(TEXT, BIGINT), leaderboard.player_neighbours(TEXT, BIGINT),
+    leaderboard.find_players(TEXT, BIGINT), leaderboard.team(TEXT, BIGINT),
+    leaderboard.team_members(TEXT, BIGINT), leaderboard.find_teams(TEXT, BIGINT)
     TO ${reader_role};
 -- Whoever bans sees first who that is.
 GRANT EXECUTE ON FUNCTION
-    leaderboard.player(TEXT), leaderboard.find_players(TEXT),
-    leaderboard.team(TEXT), leaderboard.find_teams(TEXT)
+    leaderboard.player(TEXT, BIGINT), leaderboard.find_players(TEXT, BIGINT),
+    leaderboard.team(TEXT, BIGINT), leaderboard.find_teams(TEXT, BIGINT)
     TO ${moderator_role};

@@ -4,7 +4,8 @@
 --
 -- The format checked-json (functions/) reads the fields and checks them by the
 -- rules below. reason is what is wrong first, in the order of the columns; NULL
--- when nothing is (docs/contract.md, 1.4 and 2.1).
+-- when nothing is (docs/contract.md, 1.4 and 2.1). With event_format=avro a message
+-- may also be in Avro: registry_options say where its schema is.
 --
 -- event_at is the effective time (docs/contract.md, 1.3): the earlier of the
 -- event's own time and its record's, so a clock ahead of the broker's moves
@@ -16,7 +17,7 @@
 -- ahead, keeps the watermark 5 s behind the record's time. Any other clock keeps
 -- it back by its error, a minute at most.
 --
--- The broker waits up to 50 ms for 16 KB: it then answers once for what would
+-- The broker waits up to 100 ms for 32 KB: it then answers once for what would
 -- otherwise be many events of a quiet topic.
 --
 -- Partitions are read in small turns. In a backlog, the turns of the other
@@ -69,12 +70,13 @@ CREATE TEMPORARY TABLE messages (
     'topic' = '${topic}',
     ${kafka_options}
     'properties.group.id' = '${group}',
-    'properties.fetch.min.bytes' = '65536',
-    'properties.fetch.max.wait.ms' = '50',
+    'properties.fetch.min.bytes' = '32768',
+    'properties.fetch.max.wait.ms' = '100',
     'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
     'scan.topic-partition-discovery.interval' = '30 s',
     'format' = 'checked-json',
+    ${registry_options}
     'checked-json.fields.event_id' = 'optional text',
     'checked-json.fields.user_id' = 'id up to ${id_length}',
     'checked-json.fields.user_name' = 'optional text up to ${name_length}',

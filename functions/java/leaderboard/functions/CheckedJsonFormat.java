@@ -35,12 +35,18 @@ import org.apache.flink.table.types.logical.LogicalTypeRoot;
  * <p>{@code reason} is NULL when all is well, else the first that applies, in the order of the
  * columns; the fields that could be read are there all the same. {@code message} is the text of the
  * message. {@link Field} lists the rules, {@link CheckedJsonDecoder} what is read in which way.
+ *
+ * <p>With {@code 'checked-json.registry.url'} messages may be Avro records too, by the schemas of a
+ * registry that speaks as Confluent's does. All else below {@code checked-json.registry.} is for its
+ * client. Their fields are found by name and checked by the same rules.
  */
 public final class CheckedJsonFormat implements DeserializationFormatFactory {
     static final String REASON = "reason";
     private static final String MESSAGE = "message";
     private static final ConfigOption<Map<String, String>> FIELDS =
             ConfigOptions.key("fields").mapType().noDefaultValue();
+    private static final ConfigOption<Map<String, String>> REGISTRY =
+            ConfigOptions.key("registry").mapType().defaultValue(Map.of());
 
     @Override
     public String factoryIdentifier() {
@@ -54,21 +60,23 @@ public final class CheckedJsonFormat implements DeserializationFormatFactory {
 
     @Override
     public Set<ConfigOption<?>> optionalOptions() {
-        return Set.of();
+        return Set.of(REGISTRY);
     }
 
     @Override
     public DecodingFormat<DeserializationSchema<RowData>> createDecodingFormat(
             DynamicTableFactory.Context context, ReadableConfig options) {
-        return new Decoding(options.get(FIELDS));
+        return new Decoding(options.get(FIELDS), options.get(REGISTRY));
     }
 
     private static final class Decoding implements DecodingFormat<DeserializationSchema<RowData>> {
         private final Map<String, String> rules;
+        private final Map<String, String> registry;
         private List<String> metadata = List.of();
 
-        Decoding(Map<String, String> rules) {
+        Decoding(Map<String, String> rules, Map<String, String> registry) {
             this.rules = rules;
+            this.registry = registry;
         }
 
         @Override
@@ -94,7 +102,7 @@ public final class CheckedJsonFormat implements DeserializationFormatFactory {
             metadata.forEach(key -> columns.add(DataTypes.FIELD(key, DataTypes.STRING())));
             DataType produced = DataTypes.ROW(columns);
             return new CheckedJsonDecoder(
-                    checked, metadata, context.createTypeInformation(produced));
+                    checked, metadata, registry, context.createTypeInformation(produced));
         }
 
         @Override

@@ -2,6 +2,9 @@ package leaderboard.functions;
 
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -23,6 +26,9 @@ import org.apache.flink.table.types.logical.LogicalTypeRoot;
  *       written. The length is in characters. A text with a limit is meant to be stored, so U+0000
  *       is refused in it: PostgreSQL cannot store that.
  *   <li>{@code id up to 128}: a text that is not empty, and not only white space.
+ *   <li>{@code time}: a string with a date and a time, {@code 2026-11-28 10:15:30.123456} in UTC, or
+ *       ISO 8601 with {@code T}, and with {@code Z} or an offset; up to nine decimals. A BIGINT of
+ *       epoch milliseconds, rounded down.
  *   <li>{@code optional …} before one of these: what is missing, null, empty or of another type is
  *       absent, which is no reason for a rejection. Only a string is a text here.
  * </ul>
@@ -31,18 +37,23 @@ final class Field implements Serializable {
     private static final long serialVersionUID = 1L;
     private static final Pattern RULE =
             Pattern.compile(
-                    "(optional )?(?:(number)(?: from (-?\\d{1,18}) to (-?\\d{1,18}))?"
+                    "(optional )?(?:(time|number(?: from (-?\\d{1,18}) to (-?\\d{1,18}))?)"
                             + "|(text|id)(?: up to (\\d{1,9}))?)");
     private static final Pattern WHITE_SPACE = Pattern.compile("[ \\t\\n\\r]*+");
     private static final Pattern NUMBER =
             Pattern.compile(
                     "([+-]?)(?=\\.?\\d)(\\d*+)\\.?+(\\d*+)(?:[eE]([+-]?)(?=\\d)0*+(\\d*+))?+");
+    private static final Pattern TIME =
+            Pattern.compile(
+                    "(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d{1,9})?)?)"
+                            + "(Z|[+-]\\d\\d(?::?\\d\\d)?)?");
     private static final CharMatcher ZERO = CharMatcher.is('0');
     private static final int LONGEST = 18; // digits that surely fit into a long
 
     private final String name;
     private final boolean isOptional;
     private final boolean isNumber;
+    private final boolean isTime;
     private final boolean isId;
     private final long least;
     private final long most;
@@ -54,11 +65,12 @@ final class Field implements Serializable {
         if (!parts.matches() || isNumber != (parts.group(2) != null)) {
             throw new ValidationException(
                     "'checked-json.fields." + name + "' = '" + rule + "' is no rule for a " + type
-                            + ". Rules are '[optional] number [from A to B]' for a BIGINT and"
-                            + " '[optional] text|id [up to N]' for a STRING.");
+                            + ". Rules are '[optional] number [from A to B]' and '[optional] time'"
+                            + " for a BIGINT, and '[optional] text|id [up to N]' for a STRING.");
         }
         this.name = name;
         isOptional = parts.group(1) != null;
+        isTime = "time".equals(parts.group(2));
         isId = "id".equals(parts.group(5));
         String last = parts.group(isNumber ? 4 : 6);
         least = parts.group(3) == null ? Long.MIN_VALUE : Long.parseLong(parts.group(3));
@@ -73,7 +85,32 @@ final class Field implements Serializable {
         if (token == null || token == JsonToken.VALUE_NULL) {
             return isOptional ? null : name + " missing";
         }
+        if (isTime) {
+            return readTime(token, text, row, place);
+        }
         return isNumber ? readNumber(token, text, row, place) : readText(token, text, row, place);
+    }
+
+    private String readTime(JsonToken token, String text, GenericRowData row, int place) {
+        Long millis = token == JsonToken.VALUE_STRING ? millis(text) : null;
+        row.setField(place, millis);
+        return millis == null && !isOptional ? name + " not a time" : null;
+    }
+
+    /** The time that a text says, in epoch milliseconds; null when it is none. */
+    private static Long millis(String text) {
+        Matcher time = TIME.matcher(text);
+        if (!time.matches()) {
+            return null;
+        }
+        try {
+            String offset = Objects.requireNonNullElse(time.group(3), "Z");
+            return LocalDateTime.parse(time.group(1) + "T" + time.group(2))
+                    .toInstant(ZoneOffset.of(offset))
+                    .toEpochMilli();
+        } catch (DateTimeException error) { // there is no 30 February
+            return null;
+        }
     }
 
     private String readNumber(JsonToken token, String text, GenericRowData row, int place) {

@@ -17,7 +17,8 @@ import org.apache.flink.table.types.logical.utils.LogicalTypeChecks;
 import org.apache.flink.types.ColumnList;
 
 /**
- * A function of one table that is partitioned by one key, with state of type S for each key.
+ * A function of one table that is partitioned by one key, with state of type S for each key; or of
+ * more tables that have the same key.
  *
  * <p>The arguments beside the table are constants, and columns of it. They are known when a call is
  * planned: fields take them in, in the order of SQL. A function that is made without a call has
@@ -30,7 +31,7 @@ public abstract class KeyedFunction<S> extends ProcessTableFunction<RowData>
 
     private final transient CallContext call;
     private final transient Function<CallContext, KeyedFunction<S>> constructor;
-    private final transient Class<S> state;
+    private final transient Map<String, Class<?>> states = new LinkedHashMap<>();
     private final transient List<StaticArgument> arguments = new ArrayList<>();
     private final transient List<DataTypes.Field> output = new ArrayList<>();
     private int arity; // of the output
@@ -42,7 +43,7 @@ public abstract class KeyedFunction<S> extends ProcessTableFunction<RowData>
             StaticArgumentTrait... traits) {
         this.call = call;
         this.constructor = constructor;
-        this.state = state;
+        keeps("kept", state);
         var all = EnumSet.of(StaticArgumentTrait.SET_SEMANTIC_TABLE, traits);
         arguments.add(
                 call == null
@@ -51,7 +52,23 @@ public abstract class KeyedFunction<S> extends ProcessTableFunction<RowData>
     }
 
     private TableSemantics table() {
-        return call.getTableSemantics(0).orElseThrow();
+        return semantics(0);
+    }
+
+    private TableSemantics semantics(int table) {
+        return call.getTableSemantics(table).orElseThrow();
+    }
+
+    /** One more table with the same key. Returns which one it is; the first, input, is 0. */
+    final int table(String argument) {
+        int table = arguments.size();
+        var rows = EnumSet.of(StaticArgumentTrait.SET_SEMANTIC_TABLE);
+        arguments.add(
+                call == null
+                        ? StaticArgument.table(argument, RowData.class, false, rows)
+                        : StaticArgument.table(
+                                argument, asHeld(semantics(table).dataType()), false, rows));
+        return table;
     }
 
     /** The type of rows as Flink holds them, unconverted. */
@@ -71,15 +88,25 @@ public abstract class KeyedFunction<S> extends ProcessTableFunction<RowData>
 
     @Override
     public final TypeInference getTypeInference(DataTypeFactory types) {
-        DataType kept = MapView.newMapViewDataType(DataTypes.INT(), types.createDataType(state));
-        // Forgotten by timers: a time to live would look for old entries at every access.
-        var entry = StateTypeStrategy.of(TypeStrategies.explicit(kept), Duration.ZERO);
+        LinkedHashMap<String, StateTypeStrategy> entries = new LinkedHashMap<>();
+        states.forEach((name, state) -> entries.put(name, strategy(types.createDataType(state))));
         return TypeInference.newBuilder()
                 .staticArguments(arguments)
-                .stateTypeStrategies(new LinkedHashMap<>(Map.of("kept", entry)))
+                .stateTypeStrategies(entries)
                 .outputTypeStrategy(
                         made -> Optional.of(asHeld(DataTypes.ROW(constructor.apply(made).output))))
                 .build();
+    }
+
+    private static StateTypeStrategy strategy(DataType state) {
+        DataType kept = MapView.newMapViewDataType(DataTypes.INT(), state);
+        // Forgotten by timers: a time to live would look for old entries at every access.
+        return StateTypeStrategy.of(TypeStrategies.explicit(kept), Duration.ZERO);
+    }
+
+    /** Adds a state of another type, which eval and onTimer get behind those before it. */
+    final void keeps(String name, Class<?> state) {
+        states.put(name, state);
     }
 
     /** An argument that is a whole number. */
@@ -102,9 +129,14 @@ public abstract class KeyedFunction<S> extends ProcessTableFunction<RowData>
 
     /** The places of the columns that an argument names; none when it is left out. */
     final int[] columns(String argument, LogicalTypeRoot type, boolean isOptional) {
+        return columns(argument, type, isOptional, 0);
+    }
+
+    /** The same of one of several tables. */
+    final int[] columns(String argument, LogicalTypeRoot type, boolean isOptional, int table) {
         return argument(argument, DataTypes.DESCRIPTOR(), ColumnList.class, isOptional).stream()
                 .flatMap(columns -> columns.getNames().stream())
-                .mapToInt(name -> place(name, type))
+                .mapToInt(name -> place(name, type, table))
                 .toArray();
     }
 
@@ -123,9 +155,10 @@ public abstract class KeyedFunction<S> extends ProcessTableFunction<RowData>
         return call == null ? Optional.empty() : call.getArgumentValue(position, value);
     }
 
-    private int place(String name, LogicalTypeRoot type) {
-        int place = DataType.getFieldNames(table().dataType()).indexOf(name);
-        if (place < 0 || !types().get(place).is(type)) {
+    private int place(String name, LogicalTypeRoot type, int table) {
+        DataType rows = semantics(table).dataType();
+        int place = DataType.getFieldNames(rows).indexOf(name);
+        if (place < 0 || !rows.getLogicalType().getChildren().get(place).is(type)) {
             throw new ValidationException("The table has no " + type + " column " + name + ".");
         }
         return place;

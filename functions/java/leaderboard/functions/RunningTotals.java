@@ -36,9 +36,9 @@ import org.apache.flink.table.types.inference.CallContext;
  * greatest arrival. The last row of a period and key tells the part that came last.
  *
  * <p>latest names STRING columns: each is the key's last value in the period that was not NULL, by
- * the greatest arrival (BIGINT); before there is one, the last that was known when the period's
- * first row came. When one changes, all totals of the key in that period are told anew. A total
- * that has not changed for kept_minutes of the clock is forgotten; 0 keeps it for ever.
+ * the greatest arrival (BIGINT); before there is one, the last that was known of the key when the
+ * period's last row came. When one changes, all totals of the key in that period are told anew. A
+ * total that has not changed for kept_minutes of the clock is forgotten; 0 keeps it for ever.
  */
 public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
     private static final long serialVersionUID = 1L;
@@ -118,6 +118,12 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
         Arrays.fill(arrivals, arrived);
         Total total = total(key, row.getLong(period), texts(row, splitBy));
         total.add(row.getLong(summed), 1, millis);
+        for (int i = 0; i < latest.length; i++) {
+            if (texts[i] == null && total.arrivals[i] == 0) {
+                texts[i] = known(key, i); // gives way to the period's own
+                arrivals[i] = 0;
+            }
+        }
         if (arrived >= key.arrival) {
             key.arrival = arrived;
             key.totals.remove(total);
@@ -155,13 +161,24 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
         total.part = part;
         total.latest = new byte[latest.length][];
         total.arrivals = new long[latest.length];
-        key.totals.forEach(each -> total.learn(each.latest, each.arrivals));
-        Arrays.fill(total.arrivals, 0); // what is known of other periods gives way to its own
         key.totals.stream()
                 .filter(each -> each.period == period)
                 .forEach(each -> total.learn(each.latest, each.arrivals));
         key.totals.add(0, total);
         return total;
+    }
+
+    /** The last text of a column that is known of the key, of any period. */
+    private static byte[] known(Totals key, int column) {
+        byte[] text = null;
+        long newest = 0;
+        for (Total each : key.totals) {
+            if (each.latest[column] != null && each.arrivals[column] >= newest) {
+                text = each.latest[column];
+                newest = each.arrivals[column];
+            }
+        }
+        return text;
     }
 
     public void onTimer(OnTimerContext context, MapView<Integer, Totals> kept) throws Exception {

@@ -1,0 +1,4 @@
+minute_start BIGINT,
+action STRING,
+actions BIGINT,
+reached_at BIGINT

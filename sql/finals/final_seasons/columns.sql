@@ -1,0 +1,5 @@
+game STRING,
+season STRING,
+season_start BIGINT,
+season_end BIGINT,
+final_at BIGINT

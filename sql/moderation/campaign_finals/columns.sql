@@ -1,0 +1,4 @@
+campaign_id BIGINT,
+frozen_at BIGINT,
+leaders STRING,
+totals STRING

@@ -1,0 +1,12 @@
+campaign_id BIGINT,
+name STRING,
+start_at BIGINT,
+end_at BIGINT,
+closes_at BIGINT,
+games STRING,
+last_minutes BIGINT,
+minimum_spins BIGINT,
+places BIGINT,
+is_cancelled BIGINT,
+decided_at BIGINT,
+frozen_at BIGINT

@@ -1,0 +1,9 @@
+player_id STRING,
+platform STRING,
+gamemode STRING,
+status STRING,
+detail STRING,
+fresh_until BIGINT,
+retry_at BIGINT,
+statistic_count INT,
+answered_at BIGINT

@@ -1,0 +1,9 @@
+campaign_id BIGINT,
+board STRING,
+place BIGINT,
+rank_number BIGINT,
+player_id BIGINT,
+stake BIGINT,
+win BIGINT,
+spins BIGINT,
+window_end BIGINT
