@@ -17,7 +17,7 @@ from clients.errors import BoardsUnavailable
 from compose.status import Status
 from dashboard import health, html, login, navigation, reading, standings
 from dashboard.health import Health
-from dashboard.pages.spins import icons
+from dashboard.pages.spins import icons, terms
 from dashboard.reading import Refresh, answer
 from dashboard.standings import latest_of
 from games.campaign import Campaign, Terms
@@ -423,6 +423,16 @@ def test_a_campaign_is_made_by_its_terms(page, decided):
     assert decided.made == [("create", terms, "Ada", {})]
     assert alerts(test) == ["Campaign 1, Happy Hour, is created. Show it"]
     assert "campaigns?campaign=1" in links(test)
+
+
+def test_a_form_keeps_what_somebody_types_while_minutes_pass(page, monkeypatch):
+    """The browser keeps what is typed by the field's id, which the offered value is a part of."""
+    test = page(moderates=True)
+    fields = [each.id for each in test.text_input]
+    clock = SimpleNamespace(now=lambda zone: datetime.now(zone) + 2 * MINUTE)
+    monkeypatch.setattr(terms, "datetime", clock)
+    ran(test)
+    assert [each.id for each in test.text_input] == fields
 
 
 @pytest.mark.parametrize(

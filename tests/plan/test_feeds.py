@@ -28,6 +28,5 @@ def test_points_are_joined_without_state(event_format):
     assert kinds == [
         "stream-exec-table-source-scan_2",
         "stream-exec-process-table-function_1",
-        "stream-exec-correlate_1",
         "stream-exec-sink_2",
     ]

@@ -33,7 +33,7 @@ GAMES_LENGTH = 2_000
 
 def decide(chosen: Campaign | None) -> None:
     """What whoever may moderate finds beside the controls."""
-    with st.popover("New campaign"):
+    with st.popover("New campaign", key="new_campaign", on_change=_set_start):
         _create()
     is_open = chosen and not chosen.is_cancelled and datetime.now(UTC) < chosen.closes_at
     if chosen and is_open:
@@ -41,8 +41,17 @@ def decide(chosen: Campaign | None) -> None:
             _change(chosen)
 
 
+def _set_start() -> None:
+    """The next minute, as of when the form is opened: a later one would empty what is filled in."""
+    if "start" not in st.session_state or st.session_state["new_campaign"]:
+        now = datetime.now(UTC).replace(second=0, microsecond=0)
+        st.session_state["start"] = now + timedelta(minutes=1)
+
+
 def _create() -> None:
-    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    if "start" not in st.session_state:
+        _set_start()
+    start = st.session_state["start"]
     usual = Terms(name="", start_at=start, end_at=start + timedelta(days=1))
     asked = _asked("new", usual, "Create")
     if asked is None:
