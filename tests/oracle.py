@@ -385,7 +385,7 @@ def most_improved(summed: Totals) -> list[dict]:
     return ranked(rows, "improvement", lambda row: (-row["points_this_hour"], row["user_id"]))
 
 
-def hot_streaks(events: list[Event], window_end: int) -> list[dict]:
+def hot_streaks(events: list[Event], window_end: int, places: int = 100) -> list[dict]:
     """The streaks of the window that ends at `window_end` (epoch milliseconds), hottest first."""
     rows = []
     players = defaultdict(list)
@@ -416,7 +416,7 @@ def hot_streaks(events: list[Event], window_end: int) -> list[dict]:
                 "window_end": moment(window_end),
             }
         )
-    return ranked(rows, "hotness", lambda row: (-row["long_term_events"], row["user_id"]))[:100]
+    return ranked(rows, "hotness", lambda row: (-row["long_term_events"], row["user_id"]))[:places]
 
 
 def ranked(rows: list[dict], value: str, tie_break) -> list[dict]:

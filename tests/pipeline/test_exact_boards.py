@@ -19,7 +19,9 @@ from kafka import KafkaProducer, TopicPartition
 from boards import lookups
 from boards.sinks import sink as sink_of
 from clients import flink, kafka, postgres
+from games.sql import places
 from jobs.running import running
+from settings import Settings
 from tests import hostile, oracle
 from tests.bounded import GAME
 from tests.conftest import DEADLINE_SECONDS, Stack, eventually
@@ -205,7 +207,7 @@ def expect_streaks(windows: dict[int, list[dict]], events: list[Event]) -> None:
                 for name, value in row.items()
                 if name not in ("rank_number", "window_end")
             }
-            for row in oracle.hot_streaks(events, window_end)
+            for row in oracle.hot_streaks(events, window_end, places(Settings()))
         ]
         by_player = sorted(windows.get(window_end, []), key=lambda row: row["user_id"])
         assert by_player == sorted(expected, key=lambda row: row["user_id"]), (

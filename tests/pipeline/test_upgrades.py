@@ -29,7 +29,6 @@ from tests.pipeline.test_exact_boards import (
 )
 
 EVENTS = 40_000  # more than ten seconds, so that windows end in the last run
-FEW = ("--members", "4-6")  # players, so that no window has more streaks than the board has places
 MORE_PARTITIONS = 6
 ALL = JobName("score", ALL_BOARDS, "postgres")
 
@@ -42,7 +41,7 @@ def upgraded(stack: Stack) -> Stack:
     before = stack.records_sent()
     with Reader("postgres", stack.settings) as reader:
         for number, parallelism in enumerate((2, 1), start=1):
-            with playing(stack, EVENTS, number, *FEW):
+            with playing(stack, EVENTS, number):
                 await_records(stack, before + number * EVENTS - EVENTS // 2)
                 assert f"{ALL}: suspended" in stack.run("jobs", "--suspend").stdout
                 resumed = stack.changed(parallelism=parallelism).run("jobs")
@@ -127,7 +126,7 @@ def test_new_partitions_are_read_from_their_first_record(upgraded):
     admin.create_partitions({upgraded.settings.topic: MORE_PARTITIONS})
     admin.close()
     grown = upgraded.changed(topic_partitions=MORE_PARTITIONS)
-    with playing(grown, EVENTS, 3, *FEW):
+    with playing(grown, EVENTS, 3):
         rename(grown, "at 2")  # most of them are in another partition now
     records = grown.records()
     assert {record.partition for record in records} == set(range(MORE_PARTITIONS))
