@@ -9,8 +9,9 @@
 -- enough to be a form, short enough to be a streak. 3 events are the fewest
 -- that are a streak rather than a lucky shot. Step by step,
 -- sliding_sums adds up both windows of whoever has played in the short one;
--- `ranked` has the best of each window, streaks first; `windows` counts its
--- streaks, so that readers can wait for the last row of a window.
+-- `streaks` has a row for each streak, and one for all who have none, however
+-- many they are; `ranked` has the best of each window, streaks first; `windows`
+-- counts its streaks, so that readers can wait for the last row of a window.
 --
 -- There is one path from an event to the board. Of two that meet in a join, one
 -- may be idle while the other's watermark ends the window: Flink drops what then
@@ -39,6 +40,28 @@ WITH playing AS (
         uid => 'streaks'
     )
 ),
+streaks AS (
+    SELECT
+        window_start,
+        window_end,
+        CASE WHEN is_streak THEN user_id ELSE '' END AS streak_of,
+        MAX(user_name) AS user_name,
+        MAX(team_name) AS team_name,
+        MAX(short_average) AS short_average,
+        MAX(long_average) AS long_average,
+        MAX(short_events) AS short_events,
+        MAX(long_events) AS long_events,
+        MAX(CASE WHEN is_streak THEN short_average / long_average END) AS hotness
+    FROM TABLE(TUMBLE(
+        TABLE playing,
+        DESCRIPTOR(at_end),
+        INTERVAL '${streak_slide_seconds}' SECOND
+    ))
+    GROUP BY
+        window_start,
+        window_end,
+        CASE WHEN is_streak THEN user_id ELSE '' END
+),
 ranked AS (
     SELECT *
     FROM (
@@ -46,18 +69,9 @@ ranked AS (
             *,
             ROW_NUMBER() OVER (
                 PARTITION BY window_start, window_end
-                ORDER BY is_streak DESC, hotness DESC, long_events DESC, user_id
+                ORDER BY hotness DESC, long_events DESC, streak_of
             ) AS place
-        FROM (
-            SELECT
-                *,
-                CASE WHEN is_streak THEN short_average / long_average END AS hotness
-            FROM TABLE(TUMBLE(
-                TABLE playing,
-                DESCRIPTOR(at_end),
-                INTERVAL '${streak_slide_seconds}' SECOND
-            ))
-        )
+        FROM streaks
     )
     WHERE place <= ${places}
 ),
@@ -65,10 +79,10 @@ windows AS (
     SELECT
         window_start,
         window_end,
-        COUNT(*) FILTER (WHERE is_streak) AS streaks,
+        COUNT(hotness) AS streaks,
         ARRAY_AGG(
             ROW(
-                user_id,
+                streak_of,
                 user_name,
                 team_name,
                 short_average,
@@ -77,7 +91,7 @@ windows AS (
                 long_events,
                 hotness
             )
-        ) FILTER (WHERE is_streak) AS listed
+        ) FILTER (WHERE hotness IS NOT NULL) AS listed
     FROM ranked
     GROUP BY window_start, window_end
 )
