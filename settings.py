@@ -225,7 +225,7 @@ class Settings:
     )
     checkpoint_seconds: int = _setting(30, "time between checkpoints", most=3_600)
     sink_flush_millis: int = _setting(
-        200, "the longest time that the sink holds rows back", most=60_000
+        100, "the longest time that the sink holds rows back", most=60_000
     )
     totals_flush_seconds: int = _setting(
         5,

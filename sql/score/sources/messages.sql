@@ -17,7 +17,7 @@
 -- ahead, keeps the watermark 5 s behind the record's time. Any other clock keeps
 -- it back by its error, a minute at most.
 --
--- The broker waits up to 100 ms for 32 KB: it then answers once for what would
+-- The broker waits up to 100 ms for 16 KB: it then answers once for what would
 -- otherwise be many events of a quiet topic.
 --
 -- Partitions are read in small turns. In a backlog, the turns of the other
@@ -70,7 +70,7 @@ CREATE TEMPORARY TABLE messages (
     'topic' = '${topic}',
     ${kafka_options}
     'properties.group.id' = '${group}',
-    'properties.fetch.min.bytes' = '32768',
+    'properties.fetch.min.bytes' = '16384',
     'properties.fetch.max.wait.ms' = '100',
     'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',

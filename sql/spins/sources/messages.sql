@@ -51,7 +51,7 @@ CREATE TEMPORARY TABLE messages (
     'topic' = '${topic}',
     ${kafka_options}
     'properties.group.id' = '${group}',
-    'properties.fetch.min.bytes' = '32768',
+    'properties.fetch.min.bytes' = '16384',
     'properties.fetch.max.wait.ms' = '100',
     'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
