@@ -117,6 +117,16 @@ class Settings:
         2, "how often hot streaks are computed; must divide 10", ("1", "2", "5", "10")
     )
 
+    watch_play: str = _setting(
+        "no", "yes = a job looks for players who play like robots, and for sessions", ("no", "yes")
+    )
+    suspect_events: int = _setting(
+        20, "events in five minutes from which on a player can be a suspect", most=1_000_000
+    )
+    suspect_factor: float = _setting(
+        1.6, "a suspect has more events than this many times the median of the team", most=1_000
+    )
+
     campaign_grace_minutes: int = _setting(
         10, "how long after its end a campaign still counts late spins", least=0, most=10_080
     )

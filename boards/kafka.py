@@ -98,7 +98,9 @@ class KafkaSink:
         self._settings = settings
 
     def tables(self, tables: Iterable[Table]) -> list[Table]:
-        return [table for table in tables if not table.for_lookups]
+        return [
+            table for table in tables if table.is_written(self._settings) and not table.for_lookups
+        ]
 
     def define(self, table: Table, options: str = "") -> str:
         """The statement by which Flink knows the table; `options` are more lines of its WITH."""
@@ -234,7 +236,8 @@ class KafkaSink:
         return found_fold_of(game, self._settings).find(table, key)
 
     def rows(self, game: Game, tables: Sequence[Table]) -> list[list[Row]]:
-        return fold_of(game, self._settings).rows(tables)
+        fold = found_fold_of if all(table.is_found for table in tables) else fold_of
+        return fold(game, self._settings).rows(tables)
 
     def seasons(self, game: Game) -> list[Season]:
         return fold_of(game, self._settings).ask(lambda db: held_seasons(db, game, self._settings))

@@ -77,8 +77,7 @@ class PostgresSink:
         return not self._settings.postgres_url or self._settings.sink == self.name
 
     def tables(self, tables: Iterable[Table]) -> list[Table]:
-        writes_lookups = self._settings.totals_flush_seconds > 0
-        return [table for table in tables if writes_lookups or not table.for_lookups]
+        return [table for table in tables if table.is_written(self._settings)]
 
     def define(self, table: Table) -> str:
         settings, is_slow = self._settings, table.for_lookups

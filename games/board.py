@@ -57,7 +57,10 @@ class Table:
     appends     rows are only ever added: nothing of a row is taken back before a newer one of the
                 same key takes its place
     for_lookups a row for everybody: only a sink that can look somebody up holds it
-    is_found    readers ask for the rows of a key, in any sink, and see them as `rank.sql` says
+    is_found    readers ask for the rows of a key, or for all, in any sink, and see them as
+                `rank.sql` says; it is no board
+    written_if  the settings under which its job runs, apart from the jobs of the boards; None is
+                all
     """
 
     name: str
@@ -70,6 +73,7 @@ class Table:
     appends: bool = False
     for_lookups: bool = False
     is_found: bool = False
+    written_if: Callable[[Settings], bool] | None = None
     game: str = ""  # filled in by Game
     schema: str = "flink"
 
@@ -86,6 +90,10 @@ class Table:
     def is_seasonal(self) -> bool:
         """Whether it begins anew with each season."""
         return self.period == SEASON
+
+    def is_written(self, settings: Settings) -> bool:
+        """Whether a job writes it under these settings."""
+        return self.written_if is None or self.written_if(settings)
 
     @property
     def topic(self) -> str:

@@ -13,6 +13,7 @@ ID_LENGTH, NAME_LENGTH = 128, 200  # characters at most; more is rejected (2.1)
 HIGHEST_SCORE = 1_000_000  # of one event; more is rejected (2.1)
 AHEAD_MILLIS = 60_000  # an event's time may be so far ahead of its record's (2.1)
 
+PLAY_SECONDS = 5 * 60  # the window of a suspect, and the gap that ends a session (5.7, 5.8)
 SHORT_SECONDS, LONG_SECONDS = 10, 60  # the two windows of a hot streak (5.4)
 STREAK_EVENTS = 3  # the fewest in the short window that are a streak rather than a lucky shot
 
@@ -23,6 +24,16 @@ SEARCHED_BEST = 3_000  # players who are looked through before an index is asked
 def percent(ratio: float) -> str:
     """A part of a whole in per cent."""
     return f"{100 * ratio:.1f} %"
+
+
+def are_totals_written(settings: Settings) -> bool:
+    """Whether everybody's totals are written."""
+    return settings.totals_flush_seconds > 0
+
+
+def is_play_watched(settings: Settings) -> bool:
+    """Whether suspects and sessions are written."""
+    return settings.watch_play == "yes"
 
 
 PLAYER = Entity("Player", "user_id", "user_name", page="player", beside="team_name")
@@ -130,6 +141,7 @@ PLAYER_TOTALS = Table(
     kept=Kept("season_start"),
     job="totals",
     for_lookups=True,
+    written_if=are_totals_written,
 )
 MEMBER_TOTALS = Table(
     name="member_totals",
@@ -139,6 +151,36 @@ MEMBER_TOTALS = Table(
     kept=Kept("season_start"),
     job="totals",
     for_lookups=True,
+    written_if=are_totals_written,
+)
+# How people play is for moderators, and no board: nobody is accused in public.
+SUSPECTS = Table(
+    name="suspects",
+    key=("user_id",),
+    grows=("window_end",),
+    kept=Kept("window_end", DAY_MILLIS),
+    job="play",
+    appends=True,
+    is_found=True,
+    written_if=is_play_watched,
+)
+ACTIVE_PLAYERS = Table(
+    name="active_players",
+    key=("minute_end",),
+    kept=Kept("minute_end", DAY_MILLIS),
+    job="play",
+    appends=True,
+    is_found=True,
+    written_if=is_play_watched,
+)
+ENDED_SESSIONS = Table(
+    name="ended_sessions",
+    key=("minute_end",),
+    kept=Kept("minute_end", DAY_MILLIS),
+    job="play",
+    appends=True,
+    is_found=True,
+    written_if=is_play_watched,
 )
 
 
@@ -151,6 +193,8 @@ def _values(settings: Settings) -> dict[str, object]:
         "deduplicate_minutes": settings.deduplicate_minutes,
         "streak_slide_seconds": settings.streak_slide_seconds,
         "hour_millis": HOUR_MILLIS,
+        "suspect_events": settings.suspect_events,
+        "suspect_factor": settings.suspect_factor,
         "found_players": FOUND_PLAYERS,
         "searched_best": SEARCHED_BEST,
         "members": MEMBERS,
@@ -181,6 +225,9 @@ GAME = Game(
         MOST_IMPROVED,
         PLAYER_TOTALS,
         MEMBER_TOTALS,
+        SUSPECTS,
+        ACTIVE_PLAYERS,
+        ENDED_SESSIONS,
     ),
     sources=(
         "messages.sql",
@@ -190,6 +237,7 @@ GAME = Game(
         "player_season_totals.sql",
         "team_season_totals.sql",
         "latest_team_totals.sql",
+        "recent_play.sql",
     ),
     values=_values,
     rejects=REJECTED_EVENTS.name,

@@ -44,11 +44,11 @@ class JobName:
 
 
 def board_jobs(game: Game) -> list[str]:
-    """The jobs that compute a game's boards, but for what only lookups need."""
+    """The jobs that compute a game's boards, but for those that settings may leave out."""
     return [
         name
         for name, tables in game.jobs.items()
-        if not all(each.for_lookups or isinstance(each, Feed) for each in tables)
+        if not all(each.written_if or isinstance(each, Feed) for each in tables)
     ]
 
 

@@ -31,6 +31,8 @@ OF_A_JOB = (
     "max_outage_hours",
     "deduplicate_minutes",
     "streak_slide_seconds",
+    "suspect_events",
+    "suspect_factor",
     "silent_partition_seconds",
     "topic",
     "event_format",

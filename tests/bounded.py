@@ -50,7 +50,7 @@ def run(
 
     `changed` are settings other than the stack's.
     """
-    settings = _prepare(stack, changed)
+    settings = prepare(stack, changed)
     records = send(settings, messages)
     with _reader(settings) as reader:
         submit(settings, GAME.tables, settings.topic, is_bounded=True)
@@ -62,7 +62,7 @@ def run(
 @contextmanager
 def running(stack: Stack, messages: list[Message], **changed: Any) -> Iterator[Settings]:
     """The settings of a job that reads these messages and waits for more, until this is left."""
-    settings = _prepare(stack, changed)
+    settings = prepare(stack, changed)
     send(settings, messages)
     with _reader(settings) as reader:
         submit(settings, GAME.tables, settings.topic)
@@ -124,7 +124,7 @@ def ranked(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
     return ranked_boards(db, GAME, Settings()).rows
 
 
-def _prepare(stack: Stack, changed: dict[str, Any]) -> Settings:
+def prepare(stack: Stack, changed: dict[str, Any]) -> Settings:
     """Settings with a topic of their own and empty tables in a database beside the jobs' own."""
     topic = f"bounded-{uuid.uuid4().hex[:8]}"
     url = database(stack, "bounded")
@@ -153,7 +153,8 @@ def submit(
     flink_environment.define_tables(environment, GAME, sink_name, settings, group)
     if is_bounded:
         end_with_the_topic(environment, settings)
-    plan = flink_environment.compile_plan(environment, GAME, tables, settings)
+    held = sink(sink_name, settings).tables(tables)
+    plan = flink_environment.compile_plan(environment, GAME, held, settings)
     flink_environment.execute(environment, plan, title)
 
 

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
+from statistics import mean, median
 from typing import Any
 
 from games.board import Board
 
-HOUR = 3_600_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 SECOND = 1_000
 PERIODS = {"season_start": "day", "hour_start": "hour"}  # how long what starts then lasts
@@ -417,6 +419,70 @@ def hot_streaks(events: list[Event], window_end: int, places: int = 100) -> list
             }
         )
     return ranked(rows, "hotness", lambda row: (-row["long_term_events"], row["user_id"]))[:places]
+
+
+PLAY = 5 * 60 * SECOND  # the window of suspects, and the gap that ends a session
+
+
+def suspects(events: list[Event], least_events: int = 20, factor: float = 1.6) -> list[dict]:
+    """Everybody's last suspicious window, by id."""
+    windows: dict[int, dict[str, list[Event]]] = defaultdict(lambda: defaultdict(list))
+    known: dict[str, str] = {}  # the latest name of each player
+    for event in events:
+        known[event.user_id] = event.user_name or known.get(event.user_id, event.user_id)
+        windows[event.time // PLAY][event.user_id].append(event)
+    found: dict[str, dict] = {}
+    for window, players in sorted(windows.items()):
+        counts: dict[str, list[int]] = defaultdict(list)
+        for own in players.values():
+            counts[own[-1].team_id].append(len(own))
+        for user_id, own in players.items():
+            middle = median(counts[own[-1].team_id])
+            if len(own) < least_events or len(own) <= factor * middle:
+                continue
+            end, before = moment((window + 1) * PLAY), found.get(user_id)
+            is_next = before is not None and before["window_end"] == moment(window * PLAY)
+            found[user_id] = {
+                "user_id": user_id,
+                "user_name": known[user_id],
+                "team_id": own[-1].team_id,
+                "team_name": own[-1].team_name,
+                "events": len(own),
+                "team_median": middle,
+                "factor": len(own) / middle,
+                "windows_in_a_row": before["windows_in_a_row"] + 1 if before and is_next else 1,
+                "window_end": end,
+            }
+    return [row for _, row in sorted(found.items())]
+
+
+def active_players(events: list[Event]) -> dict[datetime, int]:
+    """How many played in the five minutes before the end of each minute."""
+    playing: dict[int, set[str]] = defaultdict(set)
+    for event in events:
+        first = event.time // MINUTE
+        for minute in range(first, first + PLAY // MINUTE):
+            playing[minute].add(event.user_id)
+    return {moment((minute + 1) * MINUTE): len(users) for minute, users in playing.items()}
+
+
+def ended_sessions(events: list[Event]) -> dict[datetime, tuple[int, float]]:
+    """Sessions and their mean seconds, by the end of the minute in which they had ended."""
+    times: dict[str, list[int]] = defaultdict(list)
+    for event in events:
+        times[event.user_id].append(event.time)
+    lengths: dict[int, list[int]] = defaultdict(list)
+    for own in times.values():
+        own.sort()
+        first = own[0]
+        for time, later in zip(own, [*own[1:], None], strict=True):
+            if later is None or later - time > PLAY:
+                lengths[(time + PLAY - 1) // MINUTE].append((time - first) // SECOND)
+                first = later or 0
+    return {
+        moment((minute + 1) * MINUTE): (len(all_lengths), mean(all_lengths))
+        for minute, all_lengths in lengths.items()
+    }
 
 
 def ranked(rows: list[dict], value: str, tie_break) -> list[dict]:

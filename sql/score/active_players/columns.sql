@@ -1,0 +1,2 @@
+minute_end BIGINT,
+players BIGINT

@@ -1,0 +1,3 @@
+minute_end BIGINT,
+sessions BIGINT,
+mean_seconds DOUBLE PRECISION
