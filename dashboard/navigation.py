@@ -19,7 +19,7 @@ MODERATION = Page(moderation.page, "Moderation", "moderation")
 def pages(settings: Settings) -> list[Page]:
     """All pages, in their order: the boards, each game's own pages, and the others."""
     games = chosen(settings)
-    own = [page for game in games for page in own_pages(game)]
+    own = [page for game in games for page in own_pages(game) if page.is_offered(settings)]
     if any(game.seasonal for game in games):
         own.append(SEASON)
     return [LIVE, *own, PIPELINE, MODERATION]

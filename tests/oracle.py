@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
@@ -426,34 +426,41 @@ PLAY = 5 * 60 * SECOND  # the window of suspects, and the gap that ends a sessio
 
 def suspects(events: list[Event], least_events: int = 20, factor: float = 1.6) -> list[dict]:
     """Everybody's last suspicious window, by id."""
+    last = {row["user_id"]: row for row in suspicious(events, least_events, factor)}
+    return [row for _, row in sorted(last.items())]
+
+
+def suspicious(events: list[Event], least_events: int, factor: float) -> Iterator[dict]:
+    """Who is suspicious in each window, one window after the other."""
     windows: dict[int, dict[str, list[Event]]] = defaultdict(lambda: defaultdict(list))
     known: dict[str, str] = {}  # the latest name of each player
     for event in events:
         known[event.user_id] = event.user_name or known.get(event.user_id, event.user_id)
         windows[event.time // PLAY][event.user_id].append(event)
-    found: dict[str, dict] = {}
-    for window, players in sorted(windows.items()):
+    runs: dict[str, int] = {}  # how long they are in the window before
+    for window in range(min(windows), max(windows) + 1):
         counts: dict[str, list[int]] = defaultdict(list)
-        for own in players.values():
+        for own in windows[window].values():
             counts[own[-1].team_id].append(len(own))
-        for user_id, own in players.items():
-            middle = median(counts[own[-1].team_id])
-            if len(own) < least_events or len(own) <= factor * middle:
-                continue
-            end, before = moment((window + 1) * PLAY), found.get(user_id)
-            is_next = before is not None and before["window_end"] == moment(window * PLAY)
-            found[user_id] = {
+        medians = {team_id: median(of_team) for team_id, of_team in counts.items()}
+        fast = {
+            user_id: own
+            for user_id, own in windows[window].items()
+            if len(own) >= least_events and len(own) > factor * medians[own[-1].team_id]
+        }
+        runs = {user_id: runs.get(user_id, 0) + 1 for user_id in fast}
+        for user_id, own in fast.items():
+            yield {
                 "user_id": user_id,
                 "user_name": known[user_id],
                 "team_id": own[-1].team_id,
                 "team_name": own[-1].team_name,
                 "events": len(own),
-                "team_median": middle,
-                "factor": len(own) / middle,
-                "windows_in_a_row": before["windows_in_a_row"] + 1 if before and is_next else 1,
-                "window_end": end,
+                "team_median": medians[own[-1].team_id],
+                "factor": len(own) / medians[own[-1].team_id],
+                "windows_in_a_row": runs[user_id],
+                "window_end": moment((window + 1) * PLAY),
             }
-    return [row for _, row in sorted(found.items())]
 
 
 def active_players(events: list[Event]) -> dict[datetime, int]:

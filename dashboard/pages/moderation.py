@@ -14,13 +14,16 @@ from dashboard import health, html, login
 from dashboard.choices import in_address
 from dashboard.html import moment, text
 from dashboard.pages.score.lookup import found_players, found_teams
-from games.score import ID_LENGTH, NAME_LENGTH
+from dashboard.pages.score.suspects import evidence, shown, suspects
+from games import chosen
+from games.score import GAME, ID_LENGTH, NAME_LENGTH, is_play_watched
 from settings import settings
 
 DECISIONS = {"ban": "Ban", "unban": "Unban"}
 HINT = "id or name, or a part of it"
 REASON_LENGTH = 500
-LISTED = 50
+LISTED, LISTED_SUSPECTS = 50, 20
+WATCH = "LEADERBOARD_WATCH_PLAY=yes scripts/run_all.sh"
 
 
 class Decision(NamedTuple):
@@ -42,6 +45,8 @@ def page() -> None:
     with form:
         _form()
     with lists:
+        if GAME in chosen(settings):
+            _suspects()
         _lists()
 
 
@@ -146,6 +151,31 @@ def _decide(asked: Decision, *, anyway: bool = False) -> None:
         html.notice(f"{who} is {asked.decision}ned.", "good")
         for note in notes:
             html.notice(note)
+
+
+def _suspects() -> None:
+    """Who plays faster than the own team, each with a button that bans for it."""
+    html.show("<h2>Suspicious play <small>in the last day, in windows of five minutes</small></h2>")
+    if not is_play_watched(settings):
+        html.show(f'<p class="quiet">Nobody looks for it. <code>{WATCH}</code> does.</p>')
+        return
+    try:
+        found = suspects(health.sink_in_use(settings))
+    except BoardsUnavailable as error:
+        html.notice(text(error, 400))
+        return
+    if not found:
+        html.show('<p class="quiet">Nobody stands out.</p>')
+    if len(found) > LISTED_SUSPECTS:
+        html.show(f'<p class="quiet">The latest {LISTED_SUSPECTS} of {len(found):,}.</p>')
+    for place, suspect in enumerate(found[:LISTED_SUSPECTS], start=1):
+        facts, button = st.columns([5, 1], vertical_alignment="center")
+        with facts:
+            html.show(shown(place, suspect))
+        # By its id: the list may change before the button is pressed.
+        if button.button(f"Ban no. {place}", key=f"suspect {suspect['user_id']}"):
+            asked = Decision("ban", "player", suspect["user_id"], evidence(suspect))
+            _decide(asked, anyway=True)
 
 
 def _lists() -> None:

@@ -25,6 +25,8 @@ from compose.status import Job, Status
 from dashboard import health, html, login, navigation, refresh
 from dashboard.health import Health, Rejects
 from dashboard.pages import live, pipeline, season
+from dashboard.pages.score import sessions
+from dashboard.pages.score.sessions import Play
 from games.score import GAME, HOT_STREAKS, LATE_EVENTS, TOP_PLAYERS, TOP_TEAMS
 from jobs.names import JobName
 from settings import PROJECT, Settings
@@ -711,6 +713,133 @@ def test_whom_nobody_can_look_up_is_banned_by_the_whole_id(page, bans, known, ki
     test.text_input[1].set_value("a bot")
     decided(test)
     assert [each[1:3] for each in bans] == [(kind, "u1")]
+
+
+def a_suspect(**changed):
+    return {
+        "user_id": "u 1 ", "user_name": MARKUP, "team_id": "t1", "team_name": "Teal Swans",
+        "events": 45, "team_median": 20.0, "factor": 2.25, "windows_in_a_row": 3,
+        "window_end": datetime(2026, 1, 2, 14, 5, tzinfo=UTC),
+    } | changed  # fmt: skip
+
+
+@pytest.fixture
+def suspects(monkeypatch):
+    """Suspects in place of the sink's, which settings ask for."""
+    listed = [a_suspect()]
+    module = "dashboard.pages.moderation"
+    monkeypatch.setattr(f"{module}.settings", Settings(watch_play="yes"))
+    monkeypatch.setattr(f"{module}.suspects", lambda _: listed)
+    return listed
+
+
+def test_a_suspect_is_banned_with_the_evidence_as_reason(page, bans, known, suspects):
+    suspects.append(a_suspect(user_id="nobody", events=1_200, windows_in_a_row=1))
+    test = page(module="moderation")
+    assert [each.label for each in test.button] == ["Ban player", "Ban no. 1", "Ban no. 2"]
+    for shown in (MARKUP[:47], "u␠1␠", "Teal Swans", "45", "20", "×2.2", "1,200", "14:05:00"):
+        assert shown in words(test)
+    test.button[2].click()
+    ran(test)
+    test.button[1].click()
+    assert "player ␠u␠1␠ is banned" not in words(test)
+    assert "u␠1␠ is banned" in words(ran(test))
+    assert bans == [
+        ("ban", "player", user_id, reason, moderation.login_name())
+        for user_id, reason in (
+            (
+                "nobody",
+                "1,200 events from 14:00 to 14:05 UTC on 2026-01-02, 2.2 times the median of 20 in "
+                "team Teal Swans; 1 window in a row",
+            ),
+            (
+                "u 1 ",
+                "45 events from 14:00 to 14:05 UTC on 2026-01-02, 2.2 times the median of 20 in "
+                "team Teal Swans; 3 windows in a row",
+            ),
+        )
+    ]
+
+
+def test_a_button_bans_whom_it_stood_beside_though_the_list_has_changed(
+    page, bans, known, suspects
+):
+    test = page(module="moderation")
+    test.button[1].click()
+    suspects.insert(0, a_suspect(user_id="new"))
+    ran(test)
+    assert {each[2] for each in bans} <= {"u 1 "}
+
+
+def test_the_latest_suspects_are_listed_and_all_are_counted(page, bans, known, suspects):
+    suspects += [a_suspect(user_id=f"u{number}") for number in range(1_000)]
+    test = page(module="moderation")
+    assert len(test.button) == 21 and "The latest 20 of 1,001" in words(test)
+    suspects.clear()
+    assert "Nobody stands out" in words(page(module="moderation"))
+
+
+def test_where_nobody_looks_for_suspects_the_page_says_how_to(page, bans, known, monkeypatch):
+    assert "LEADERBOARD_WATCH_PLAY=yes" in words(page(module="moderation"))
+
+    def away(_):
+        raise BoardsUnavailable("PostgreSQL cannot be <reached>")
+
+    module = "dashboard.pages.moderation"
+    monkeypatch.setattr(f"{module}.settings", Settings(watch_play="yes"))
+    monkeypatch.setattr(f"{module}.suspects", away)
+    test = page(module="moderation")
+    assert "PostgreSQL cannot be <reached>" in words(test) and "Banned now" in tables(test)
+
+
+def minutes_of_play(count):
+    """Minutes with a player more each, in every second of which two sessions ended."""
+    last = datetime(2026, 1, 2, 14, 5, tzinfo=UTC)
+    ends = [last - timedelta(minutes=number) for number in range(count)]
+    active = [{"minute_end": end, "players": count - n} for n, end in enumerate(ends)]
+    ended = [{"minute_end": end, "sessions": 2, "mean_seconds": 90.0 + n}
+             for n, end in enumerate(ends) if n % 2]  # fmt: skip
+    return Play(active, ended)
+
+
+@pytest.fixture
+def playing(monkeypatch):
+    """How people play, in place of what a sink holds."""
+    held = {"play": minutes_of_play(100)}
+    answer = SimpleNamespace(latest=lambda wait_seconds: held["play"])
+    monkeypatch.setattr(sessions, "watch", lambda *_: answer)
+    return held
+
+
+def test_the_page_of_sessions_shows_who_plays_and_how_long(page, playing):
+    test = page(module="score.sessions")
+    rows = tables(test)["Minute by minute"]
+    assert rows[:2] == [
+        ["02 Jan 2026, 14:05:00", "100", "0", "–"],
+        ["02 Jan 2026, 14:04:00", "99", "2", "1 min 31 s"],
+    ]
+    assert len(rows) == 30
+    said = words(test)
+    for figure in ("Active now", "100", "2 min 0 s", "60"):  # of the last hour: 30 minutes
+        assert figure in said
+    assert "Active players, between 1 and 100" in "".join(each.value for each in test.markdown)
+
+
+def test_the_page_of_sessions_says_what_it_does_not_know(page, playing):
+    for unknown, said in (
+        (None, "being read"),
+        (Play(), "not over yet"),
+        (Play(trouble="Kafka <is> away"), "Kafka <is> away"),
+    ):
+        playing["play"] = unknown
+        test = page(module="score.sessions")
+        assert said in words(test) and not tables(test)
+
+
+def test_sessions_have_a_page_where_somebody_asks_for_them():
+    for asked, count in (("no", 0), ("yes", 1)):
+        paths = [each.path for each in navigation.pages(Settings(watch_play=asked))]
+        assert paths.count("sessions") == count
 
 
 @pytest.mark.parametrize("kind", ["player", "team"])

@@ -128,7 +128,7 @@ def league(minutes: int) -> list[Message]:
     options = LeagueOptions(rate=20, robots=2, hopping_robots=3, duplicates=50)
     until = minutes * MINUTE / 1_000
     return [
-        Message(sum(key) % bounded.PARTITIONS, START + int(due * 1_000), value)
+        Message(sum(key or b"") % bounded.PARTITIONS, START + int(due * 1_000), value)
         for key, value, due in takewhile(
             lambda record: record.due < until, records(League(options, seed=1), START)
         )

@@ -21,13 +21,14 @@ import games
 from boards.sinks import sink
 from clients import flink
 from compose import services
-from jobs.names import JobName
-from settings import PREFIX, PROJECT, read
+from jobs.running import planned
+from settings import PREFIX, PROJECT, Settings, read
 from tests.conftest import PORTS, environment_for, eventually
 from tests.scripts.conftest import script
 
 GAME = games.load("score")
-TITLES = {job: JobName(GAME.name, job, "postgres").title for job in GAME.jobs}
+PLANNED = planned([(GAME.name, job) for job in GAME.jobs], "postgres", Settings())
+TITLES = {name.job: name.title for name in PLANNED}
 # Boards that must have rows soon after a start.
 FILLING = [board.name for board in GAME.boards if not board.may_be_empty]
 
