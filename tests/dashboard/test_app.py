@@ -737,13 +737,12 @@ def test_a_suspect_is_banned_with_the_evidence_as_reason(page, bans, known, susp
     suspects.append(a_suspect(user_id="nobody", events=1_200, windows_in_a_row=1))
     test = page(module="moderation")
     assert [each.label for each in test.button] == ["Ban player", "Ban no. 1", "Ban no. 2"]
-    for shown in (MARKUP[:47], "u␠1␠", "Teal Swans", "45", "20", "×2.2", "1,200", "14:05:00"):
+    for shown in (MARKUP[:47], "u 1␠", "Teal Swans", "45", "20", "×2.2", "1,200", "14:05:00"):
         assert shown in words(test)
-    test.button[2].click()
-    ran(test)
-    test.button[1].click()
-    assert "player ␠u␠1␠ is banned" not in words(test)
-    assert "u␠1␠ is banned" in words(ran(test))
+    for number in (2, 1):
+        test.button[number].click()
+        ran(test)
+    assert "player u 1␠ is banned" in words(test)
     assert bans == [
         ("ban", "player", user_id, reason, moderation.login_name())
         for user_id, reason in (
@@ -768,7 +767,7 @@ def test_a_button_bans_whom_it_stood_beside_though_the_list_has_changed(
     test.button[1].click()
     suspects.insert(0, a_suspect(user_id="new"))
     ran(test)
-    assert {each[2] for each in bans} <= {"u 1 "}
+    assert "new" not in {each[2] for each in bans}
 
 
 def test_the_latest_suspects_are_listed_and_all_are_counted(page, bans, known, suspects):

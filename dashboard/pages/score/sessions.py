@@ -57,9 +57,10 @@ def watch(sink_name: str, settings: Settings) -> Watch[Play]:
 def play(sink: Sink) -> Play:
     """What a sink holds. Raises nothing: the answer says when it cannot be read."""
     try:
-        return Play(*sink.rows(GAME, [ACTIVE_PLAYERS, ENDED_SESSIONS]))
+        active, ended = sink.rows(GAME, [ACTIVE_PLAYERS, ENDED_SESSIONS])
     except BoardsUnavailable as error:
         return Play(trouble=first_line(error))
+    return Play(active, ended)
 
 
 def _sessions(sink: Sink) -> None:
