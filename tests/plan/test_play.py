@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 import games
@@ -68,12 +66,12 @@ def test_rows_are_only_added(plans, environment, name):
     assert set(physical.split("changelogMode=[")[2].split("]")[0].split(",")) == {"I"}
 
 
-def test_what_is_known_of_a_suspect_is_forgotten(environment):
-    """Whoever was suspicious before everybody's totals were forgotten begins a new run."""
-    plan = json.loads(compiled(environment, PLAY).as_json_string())
-    assert plan["nodes"]
-    runs = [node for node in plan["nodes"] if "over-aggregate" in node["type"]]
-    assert len(runs) == 2
+def test_only_suspects_are_followed_from_window_to_window(plans, environment):
+    plan = plans["suspects"]
+    assert plan.count("OverAggregate(") == 2
+    # From the end to the beginning: what is behind the array of a team is of suspects alone.
+    assert plan.rindex("OverAggregate(") < plan.index("Correlate(invocation=[$UNNEST_ROWS")
+    assert environment.get_config().get("table.exec.state.ttl", "") == "259200000 ms"  # 3 days
 
 
 @pytest.mark.parametrize("sink_name", sinks.NAMES)
