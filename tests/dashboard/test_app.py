@@ -792,7 +792,7 @@ def test_where_nobody_looks_for_suspects_the_page_says_how_to(page, bans, known,
 
 
 def minutes_of_play(count):
-    """Minutes with a player more each, in every second of which two sessions ended."""
+    """Minutes with one more player each; in every second of them two sessions ended."""
     last = datetime(2026, 1, 2, 14, 5, tzinfo=UTC)
     ends = [last - timedelta(minutes=number) for number in range(count)]
     active = [{"minute_end": end, "players": count - n} for n, end in enumerate(ends)]
@@ -818,10 +818,12 @@ def test_the_page_of_sessions_shows_who_plays_and_how_long(page, playing):
         ["02 Jan 2026, 14:04:00", "99", "2", "1 min 31 s"],
     ]
     assert len(rows) == 30
+    del playing["play"].active[1]  # nobody played
+    assert tables(page(module="score.sessions"))["Minute by minute"][1][1] == "0"
     said = words(test)
     for figure in ("Active now", "100", "2 min 0 s", "60"):  # of the last hour: 30 minutes
         assert figure in said
-    assert "Active players, between 1 and 100" in "".join(each.value for each in test.markdown)
+    assert "last 1 h 40 min, from 1 to 100" in said
 
 
 def test_the_page_of_sessions_says_what_it_does_not_know(page, playing):

@@ -20,7 +20,7 @@ from settings import Settings, settings
 
 REFRESH_SECONDS, ASK_SECONDS = 5, 10
 LISTED_MINUTES, PLOTTED_MINUTES = 30, 180
-HOUR = timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,15 @@ class Play:
     ended: list[Row] = field(default_factory=list)
     trouble: str | None = None
 
-    @property
-    def latest(self) -> datetime | None:
-        """The end of the last minute that is known."""
-        return max((row["minute_end"] for row in (*self.active, *self.ended)), default=None)
+    def players(self, count: int) -> dict[datetime, int]:
+        """How many played in each of the last minutes, so many at most; the latest first.
+
+        Those without a row had nobody.
+        """
+        playing = {row["minute_end"]: row["players"] for row in self.active}
+        last, first = max(playing), min(playing)
+        minutes = (last - number * MINUTE for number in range(count))
+        return {minute: playing.get(minute, 0) for minute in minutes if minute >= first}
 
 
 def page() -> None:
@@ -68,20 +73,21 @@ def _sessions(sink: Sink) -> None:
     if known is None or known.trouble:
         why = text(known.trouble, 400) if known else "Sessions are being read."
         html.notice(why, "bad" if known else "wait")
-    elif known.latest is None:
+    elif not known.active:
         html.notice("The first minute of play is not over yet.", "wait")
     else:
-        html.show(_figures(known, known.latest) + _plot(known) + _minutes(known))
+        for part in (_figures(known), _plot(known), _minutes(known)):
+            html.show(part)
 
 
-def _figures(known: Play, latest: datetime) -> str:
+def _figures(known: Play) -> str:
+    ((latest, players),) = known.players(1).items()
     last_hour = [row for row in known.ended if row["minute_end"] > latest - HOUR]
     ended = sum(row["sessions"] for row in last_hour)
     seconds = sum(row["sessions"] * row["mean_seconds"] for row in last_hour)
-    playing = {row["minute_end"]: row["players"] for row in known.active}
     return html.facts(
         {
-            "Active now": number(playing.get(latest, 0)),
+            "Active now": number(players),
             "As of, UTC": moment(latest),
             "Mean session, last hour": number(seconds / ended if ended else None, duration),
             "Ended, last hour": number(ended),
@@ -90,23 +96,23 @@ def _figures(known: Play, latest: datetime) -> str:
 
 
 def _plot(known: Play) -> str:
-    players = [row["players"] for row in reversed(known.active[:PLOTTED_MINUTES])]
+    players = [*known.players(PLOTTED_MINUTES).values()][::-1]
+    span = f"last {duration(60 * len(players))}, from {min(players):,} to {max(players):,}"
     line = html.spark(players, "Active players", PLOTTED_MINUTES)
-    return f'<h2>Active players</h2><div class="chart">{line}</div>'
+    return f'<h2>Active players <small>{span}</small></h2><div class="chart">{line}</div>'
 
 
 def _minutes(known: Play) -> str:
-    active = {row["minute_end"]: row["players"] for row in known.active}
     ended = {row["minute_end"]: row for row in known.ended}
     rows = [
         [
             moment(minute),
-            number(active.get(minute, 0)),
+            number(players),
             number(ended[minute]["sessions"] if minute in ended else 0),
             number(ended[minute]["mean_seconds"], duration) if minute in ended else "–",
         ]
-        for minute in sorted(active.keys() | ended.keys(), reverse=True)[:LISTED_MINUTES]
+        for minute, players in known.players(LISTED_MINUTES).items()
     ]
-    heads = {"Minute to, UTC": "name", "Active": "n", "Ended": "n", "Mean length": "n"}
+    heads = {"To, UTC": "name", "Active": "n", "Ended": "n", "Mean length": "n"}
     table = html.table("Minute by minute", heads, rows, "narrow long")
     return f"<h2>Minute by minute</h2>{table}"
