@@ -10,11 +10,13 @@ import pytest
 
 from boards import sinks
 from boards.sinks import sink
+from clients import flink
 from generator.score.events import records
 from generator.score.league import League, LeagueOptions
+from jobs.running import running
 from tests import bounded, oracle
 from tests.bounded import GAME, Message
-from tests.conftest import Stack
+from tests.conftest import Stack, eventually
 from tests.oracle import Record
 
 START = 1_772_366_400_000  # 2026-03-01T12:00Z
@@ -72,7 +74,7 @@ SESSIONS = [
 def messages(events: list[dict]) -> list[Message]:
     """The events in the order of their times."""
     return [
-        Message(0, event["event_time_millis"], json.dumps(event).encode())
+        Message(event.get("partition", 0), event["event_time_millis"], json.dumps(event).encode())
         for event in sorted(events, key=lambda event: event["event_time_millis"])
     ]
 
@@ -148,3 +150,34 @@ def test_what_is_found_of_the_injectors_events_is_what_the_oracle_finds(stack):
         row["minute_end"]: (row["sessions"], pytest.approx(row["mean_seconds"]))
         for row in found["ended_sessions"]
     } == oracle.ended_sessions(events)
+
+
+def clock(minute: float) -> list[dict]:
+    """A player of each partition, who lets time go on there."""
+    return [
+        played(f"clock-{partition}", "clocks", minute)[0] | {"partition": partition}
+        for partition in range(bounded.PARTITIONS)
+    ]
+
+
+def test_the_job_goes_on_from_its_savepoint(stack):
+    own = stack.changed(topic="play", watch_play="yes", suspect_events=4)
+    bounded.create_topic(own.settings)
+    own.run("compose", "create")
+
+    def expect_run(windows: int) -> None:
+        (rows,) = sink("postgres", own.settings).rows(GAME, [GAME.table("suspects")])
+        assert [(row["user_id"], row["windows_in_a_row"]) for row in rows] == [("robot", windows)]
+
+    own.run("jobs", "play", "--sink", "postgres")
+    try:
+        bounded.send(own.settings, messages([*window(0, 9), *window(1, 9), *clock(10.2)]))
+        eventually(lambda: expect_run(2))
+        assert "play to postgres: suspended" in own.run("jobs", "play", "--suspend").stdout
+        assert "goes on from its savepoint" in own.run("jobs", "play").stdout
+        bounded.send(own.settings, messages([*window(2, 9), *clock(15.2)]))
+        eventually(lambda: expect_run(3))
+    finally:
+        for name, job_id in running(own.settings).items():
+            if name.job == "play":
+                flink.cancel(own.settings, job_id)
