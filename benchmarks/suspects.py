@@ -1,4 +1,4 @@
-"""How many robots their pace betrays: python -m benchmarks.suspects [--rate …].
+"""How many robots their pace betrays: python -m benchmarks.suspects.
 
 Without services: the injector's events of half an hour, judged by the rule of the board `suspects`
 in plain Python, which tests/pipeline/test_suspects.py compares with the job. A suspect is who was
