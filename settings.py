@@ -127,6 +127,13 @@ class Settings:
         1.6, "a suspect has more events than this many times the median of the team", most=1_000
     )
 
+    history_days: int = _setting(
+        30,
+        "how many days the boards of every minute are kept; 0 = do not keep them",
+        least=0,
+        most=36_500,
+    )
+
     campaign_grace_minutes: int = _setting(
         10, "how long after its end a campaign still counts late spins", least=0, most=10_080
     )

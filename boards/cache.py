@@ -22,14 +22,14 @@ def cached(ask: Callable[Question, Answer]) -> Callable[Question, Answer]:
 
 
 def cached_for(
-    seconds: float,
+    seconds: float, most: int = CACHED
 ) -> Callable[[Callable[Question, Answer]], Callable[Question, Answer]]:
-    """A decorator that does so for so many seconds."""
-    return lambda ask: _cached(ask, lambda: seconds)
+    """A decorator that does so for so many seconds, and keeps at most so many answers."""
+    return lambda ask: _cached(ask, lambda: seconds, most)
 
 
 def _cached(
-    ask: Callable[Question, Answer], seconds: Callable[[], float]
+    ask: Callable[Question, Answer], seconds: Callable[[], float], most: int = CACHED
 ) -> Callable[Question, Answer]:
     answers: OrderedDict[tuple[object, ...], tuple[float, Answer]] = OrderedDict()
     changing = Lock()
@@ -45,7 +45,7 @@ def _cached(
         with changing:
             answers[question] = monotonic(), found
             answers.move_to_end(question)
-            while len(answers) > CACHED:
+            while len(answers) > most:
                 answers.popitem(last=False)
         return found
 

@@ -106,6 +106,7 @@ class PostgresSink:
             self._create_roles(cursor, sum(len(game.tables) for game in games))
             cursor.execute(sql.read("postgres/moderation.sql", **ROLES))
             cursor.execute(sql.read("postgres/finals.sql", **ROLES))
+            cursor.execute(sql.read("postgres/history.sql", **ROLES))
             if any(game.campaigns for game in games):
                 cursor.execute(sql.read("postgres/campaigns.sql", **ROLES))
                 for table in DECIDED:

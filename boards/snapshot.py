@@ -25,18 +25,21 @@ class Boards:
     """The rows of each board in rank order, and of its counts of late events, by table name.
 
     Each row has the columns of its view; times are aware, in UTC. Of a season that is final,
-    `final_at` is the time since when it is.
+    `final_at` is the time since when it is. Boards of the past are as of a `minute`, and their rows
+    have the columns that are kept (boards/history.py).
     """
 
     game: Game
     rows: dict[str, list[Row]]
     final_at: datetime | None = None
+    minute: datetime | None = None
 
     def newest(self, board: Board) -> datetime | None:
         """The time of a board's newest row; None without rows, or when they carry no time."""
         if board.newest is None:
             return None
-        return max((row[board.newest] for row in self.rows[board.name]), default=None)
+        times = (row.get(board.newest) for row in self.rows[board.name])
+        return max(filter(None, times), default=None)
 
     def period_start(self, board: Board) -> datetime | None:
         """The start of the season or hour that a board shows; None without one."""

@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 from rich.markup import escape
 from rich.table import Table
 
-from boards import shared_ids
+from boards import history, shared_ids
 from boards.ids import visible
 from boards.shared_ids import SharedId
 from boards.sinks import sink
@@ -46,6 +46,7 @@ OLD_TOPIC = (
     "first records; scripts/rebuild.sh computes all boards from the new one"
 )
 LISTED_IDS = 20
+HISTORY_SECONDS = 180  # so old may the last minute of the history be: a long look may miss one
 EMPTY = "has no rows yet"
 
 
@@ -172,6 +173,7 @@ def _with_boards(found: Status, sink_name: str, settings: Settings) -> Status:
     for snapshot in snapshots:
         length = savepoints.season_in_use(settings, snapshot.game.name, sink_name)
         problems += board_problems(snapshot, settings, length)
+    problems += _history_problems(settings)
     boards = [(board, each) for each in snapshots for board in each.game.boards]
     return replace(
         found,
@@ -206,6 +208,26 @@ def board_problems(snapshot: Boards, settings: Settings, length: str | None = No
             f"{name} stands still: its newest score is {behind:.0f} s behind the others'"
         )
     return problems + _of_other_seasons(snapshot, season.SEASONS[length or settings.season])
+
+
+def _history_problems(settings: Settings) -> list[str]:
+    """Where the history is behind, whatever keeps the monitor from writing it.
+
+    When its database is away, the upkeep tells.
+    """
+    problems = []
+    for game in history.kept_games(settings):
+        try:
+            last = history.last_minute(game, settings)
+        except BoardsUnavailable:
+            continue
+        age = _age(last)
+        if last and age and age > HISTORY_SECONDS:
+            problems.append(
+                f"the history of {game.name} is {age / 60:.0f} min behind: its last minute is "
+                f"{last:%Y-%m-%d %H:%M} UTC; the log of the monitor tells why"
+            )
+    return problems
 
 
 def _of_other_seasons(snapshot: Boards, length: Season) -> list[str]:

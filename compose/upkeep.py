@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 from clients.errors import BoardsUnavailable, JobError, first_line
 from compose import troubles
 from compose.campaigns import Campaigns
+from compose.history import History
 from compose.seasons import Seasons
 from compose.status import Status, status
 from compose.troubles import Trouble
@@ -49,7 +50,11 @@ class Upkeep:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._duties: tuple[Duty, ...] = (Seasons(settings), Campaigns(settings))
+        self._duties: tuple[Duty, ...] = (
+            Seasons(settings),
+            Campaigns(settings),
+            History(settings),
+        )
         self._looked_at: dict[str, float] = {}
         self._troubles = {each.duty: each for each in troubles.listed(settings)}
 

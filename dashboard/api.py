@@ -60,7 +60,7 @@ from dashboard.batches import Batches
 from dashboard.headers import HEADERS
 from dashboard.prefix import Stripped, without
 from dashboard.questions import own_questions, own_trouble, seasons
-from dashboard.questions.seasons import about_season, season_of
+from dashboard.questions.seasons import about_season, minute_of, season_of
 from dashboard.refresh import Refreshed
 from games import score
 from games.board import Board, Game
@@ -136,12 +136,14 @@ class BesidePages:
 def _questions(settings: Settings) -> list[Question]:
     """What is answered; players and teams are those of the score game."""
     boards = [
-        Question("/api/boards", "the boards of a game", all_boards, ("game", "season", "sink")),
+        Question(
+            "/api/boards", "the boards of a game", all_boards, ("game", "season", "at", "sink")
+        ),
         Question(
             "/api/boards/{board}",
             "rows of one board in rank order",
             one_board,
-            ("season", "sink", "limit", "offset", FORMAT),
+            ("season", "at", "sink", "limit", "offset", FORMAT),
         ),
         *seasons.questions(),
         Question(
@@ -282,8 +284,8 @@ def _nothing(addresses: Mapping[str, Question], prefix: str) -> Ask:
 async def all_boards(request: Request, settings: Settings) -> Response:
     """Which boards a game has, how many rows each has and how new they are."""
     game, sink = game_of(request, settings), await sink_of(request, settings)
-    season = await season_of(request, game, sink, settings)
-    latest, boards = await _read(game, sink, settings, season)
+    minute, season = minute_of(request), await season_of(request, game, sink, settings)
+    latest, boards = await _read(game, sink, settings, season, minute)
     about = _about(sink, boards) | about_season(season, boards, settings)
     shown = game.seasonal if season else game.boards
     return _kept(latest, "boards", lambda: answer(_listed(game, shown, boards, about)))
@@ -311,11 +313,11 @@ async def one_board(request: Request, settings: Settings) -> Response:
     limit = number(request, "limit", size if is_csv else min(PLACES, size), 1, size)
     offset = number(request, "offset", 0, 0, LAST_OFFSET)
     sink = await sink_of(request, settings)
-    season = await season_of(request, game, sink, settings)
+    minute, season = minute_of(request), await season_of(request, game, sink, settings)
     if season and not board.is_seasonal:
         names = (board.name for board in game.seasonal)
         raise Problem(400, f"{name} knows no seasons; those that do are {', '.join(names)}.")
-    latest, boards = await _read(game, sink, settings, season)
+    latest, boards = await _read(game, sink, settings, season, minute)
     rows = boards.rows[name]
     shown = rows[offset : offset + limit]
 
@@ -484,19 +486,28 @@ async def _latest(game: Game, sink: Sink, settings: Settings) -> Refreshed:
 
 
 async def _read(
-    game: Game, sink: Sink, settings: Settings, season: Season | None = None
+    game: Game,
+    sink: Sink,
+    settings: Settings,
+    season: Season | None = None,
+    minute: datetime | None = None,
 ) -> tuple[Refreshed, Boards]:
-    if season:
+    if minute:
+        latest = await run_in_threadpool(refresh.at_minute, game, minute, settings)
+    elif season:
         latest = await run_in_threadpool(refresh.past, game, sink, season, settings)
     else:
         latest = await _latest(game, sink, settings)
+    if latest.is_missing:
+        raise Problem(404, str(latest.trouble))
     if latest.boards is None or latest.trouble:
         raise Problem(503, str(latest.trouble), **{"Retry-After": "5"})
     return latest, latest.boards
 
 
 def _about(sink: Sink, boards: Boards) -> dict[str, Any]:
-    return {"sink": sink.name, "as_of": boards.as_of, "season_start": boards.season_start}
+    read = {"at": boards.minute} if boards.minute else {"sink": sink.name, "as_of": boards.as_of}
+    return read | {"season_start": boards.season_start}
 
 
 def main() -> None:

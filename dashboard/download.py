@@ -56,11 +56,18 @@ def board_file(
     settings: Settings,
     season: Season | None = None,
 ) -> File:
-    """Some rows of a board, of the newest season or this one. `latest` must have boards."""
+    """Some rows of a board, of the newest season or this one. `latest` must have boards.
+
+    Boards of the past have the columns that are kept.
+    """
     assert latest.boards
-    game = latest.boards.game
-    names = (*columns(game, board, settings), MOVEMENT)
-    start, at = latest.boards.season_start, latest.boards.final_at or latest.boards.as_of
+    boards = latest.boards
+    names = (*columns(boards.game, board, settings), MOVEMENT)
+    if boards.minute:
+        kept = {name for row in rows for name in row}
+        names = tuple(name for name in names if name in kept)
+        rows = [dict.fromkeys(names) | row for row in rows]
+    start, at = boards.season_start, boards.final_at or boards.minute or boards.as_of
     called = season.season if season else _season(settings, start)
     name = _name(board.name, called, at or _now())
     return File(name, _text(names, placed(latest, board, rows)))

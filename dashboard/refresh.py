@@ -17,6 +17,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any, Literal
 
+from boards import history
 from boards.background import Background
 from boards.cache import cached
 from boards.kafka import FOLD_SECONDS
@@ -34,6 +35,8 @@ TREND_SECONDS, TREND_SAMPLES = 5, 120  # 10 minutes
 RANKS_SECONDS, RANKS_SAMPLES = 10, 360  # an hour
 MINUTE_SECONDS = 60
 COUNT_SECONDS = 5
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +66,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a viewer sees: the boards last read, at `read_at`, and why there are no newer ones."""
+    """What a viewer sees: the boards last read, at `read_at`, and why there are no newer ones.
+
+    `is_missing` says that there are none, and will be none.
+    """
 
     boards: Boards | None = None
     trouble: str | None = None
@@ -72,6 +78,7 @@ class Refreshed:
     now: Sample | None = None
     samples: tuple[Sample, ...] = ()  # every 5 s for 10 minutes, the oldest first
     ranks: tuple[tuple[datetime, Ranks], ...] = ()  # every 10 s for an hour
+    is_missing: bool = False
     # What is made of it once for all who see it: a page's HTML, and the API's answers.
     drawn: dict[Hashable, str] = field(default_factory=dict, compare=False)
     encoded: dict[Hashable, Any] = field(default_factory=dict, compare=False)
@@ -140,6 +147,23 @@ def past(game: Game, sink: Sink, season: Season, settings: Settings) -> Refreshe
 def of_season(game: Game, sink: Sink, season: Season | None, settings: Settings) -> Refreshed:
     """The boards of a season, by default the newest."""
     return past(game, sink, season, settings) if season else refreshed(game, sink, settings)
+
+
+@cached
+def at_minute(game: Game, minute: datetime, settings: Settings) -> Refreshed:
+    """The boards as of a minute, or why they cannot be read."""
+    if why := history.missing(game, settings):
+        return Refreshed(trouble=why, is_missing=True)
+    try:
+        boards = history.boards_at(game, minute, settings)
+        if boards:
+            return Refreshed(boards, read_at=boards.minute)
+        first = history.first_minute(game, EVER, settings)
+    except BoardsUnavailable as error:
+        return Refreshed(trouble=str(error))
+    begins = f"it begins at {first:%Y-%m-%d %H:%M} UTC" if first else "it is still empty"
+    why = f"The history has no boards of {minute:%Y-%m-%d %H:%M} UTC: {begins}."
+    return Refreshed(trouble=why, is_missing=True)
 
 
 def _refresh(game: Game, sink: Sink, settings: Settings) -> Refresh:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from boards import prizes
+from boards import history, prizes
 from boards.seasons import FINAL, Season, address_of, named
 from boards.sinks import Sink
 from boards.snapshot import Boards
@@ -106,6 +106,25 @@ async def season_of(request: Request, game: Game, sink: Sink, settings: Settings
         why = f"The game {game.name} has no season {text[:50]!r}; /api/seasons lists them."
         raise Problem(404, why)
     return found
+
+
+def minute_of(request: Request) -> datetime | None:
+    """The minute that is asked for; None for now. Raises Problem for one that is none, or to come.
+
+    It does not go with a season, which it has, nor with a sink: the history is one of both.
+    """
+    text = request.query_params.get("at")
+    if not text:
+        return None
+    for other in ("season", "sink"):
+        if request.query_params.get(other):
+            raise Problem(400, f"at and {other} do not go together.")
+    minute = history.minute_named(text)
+    if minute is None:
+        raise Problem(400, "at must be a minute in UTC, such as 2026-11-28T09:41Z.")
+    if minute > datetime.now(UTC):
+        raise Problem(400, "at must not be to come.")
+    return minute
 
 
 def about_season(season: Season | None, boards: Boards, settings: Settings) -> dict[str, Any]:

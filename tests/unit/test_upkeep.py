@@ -175,7 +175,7 @@ def test_what_is_behind_is_logged_once_and_noted_with_the_time_since_when(
     monkeypatch.setattr(upkeep, "Campaigns", lambda _: SimpleNamespace(
         name="walks", every_seconds=0, look=lambda found: None
     ))  # fmt: skip
-    settings = Settings(state_folder=str(tmp_path))
+    settings = Settings(state_folder=str(tmp_path), history_days=0)
     kept = upkeep.Upkeep(settings)
     kept.look(WELL)
     (first,) = troubles.listed(settings)
@@ -191,7 +191,11 @@ def test_what_is_behind_is_logged_once_and_noted_with_the_time_since_when(
     kept.look(WELL)
     (second,) = troubles.listed(settings)
     assert (second.why, second.since) == ("no broker", first.since)
-    assert kept.behind_seconds == {"naps": pytest.approx(0, abs=60), "walks": 0.0}
+    assert kept.behind_seconds == {
+        "naps": pytest.approx(0, abs=60),
+        "walks": 0.0,
+        "history": 0.0,
+    }
     for _ in range(2):
         kept.look(WELL)
     assert troubles.listed(settings) == []
