@@ -7,16 +7,19 @@ somebody in a season.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any, NamedTuple
 
 from psycopg2.extras import execute_values
 
 from boards import pool
 from boards.cache import cached, cached_for
+from boards.lookups import sendable
 from boards.postgres import PostgresSink
 from boards.snapshot import Boards, Row
 from clients import postgres
@@ -27,6 +30,17 @@ from settings import Settings
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LOCK = "history.minutes"  # one at a time writes a minute
 COURSE_POINTS = 720  # of somebody's course, at most: more than a plot has pixels for
+COURSE_SECONDS = 30  # a minute comes once in a while
+# Of each step the last change: the rows of one key, found by the primary key.
+COURSE_QUERY = """
+SELECT DISTINCT ON (step) minute, rank_number, value
+FROM (
+    SELECT date_bin(%s, minute, %s) AS step, minute, rank_number, value
+    FROM leaderboard.history
+    WHERE board = %s AND found_by = %s AND minute BETWEEN %s AND %s
+) AS changes
+ORDER BY step, minute DESC
+"""
 # A minute that is over never changes. So many are kept: a race shows as many in a day.
 KEPT_SECONDS, KEPT_MINUTES = 600, 48
 
@@ -63,6 +77,14 @@ class Step(NamedTuple):
     minute: datetime
     rank_number: int | None
     value: float | None
+
+
+class Minute(NamedTuple):
+    """All boards of a minute, by name: where everybody stood, and the period that they showed."""
+
+    read_at: datetime
+    places: dict[str, dict[str, Place]]
+    period_starts: dict[str, datetime | None]
 
 
 def missing(game: Game, settings: Settings) -> str | None:
@@ -184,21 +206,21 @@ def changes(before: Held, now: Held, everybody: bool = False) -> list[Change]:
 
 
 def _as_json(names: Row | None) -> str | None:
-    # A lone surrogate, which PostgreSQL refuses, is "?" as on the boards.
-    if names is None:
-        return None
-    return json.dumps(names, ensure_ascii=False).encode(errors="replace").decode()
+    return None if names is None else sendable(json.dumps(names, ensure_ascii=False))
 
 
 # Reading
 
 
-def last_minute(game: Game, settings: Settings) -> datetime | None:
-    """The last minute that is kept of a game; None without any. Raises BoardsUnavailable."""
+@cached
+def last_minute(game: Game, settings: Settings, until: datetime | None = None) -> datetime | None:
+    """The last minute that is kept of a game, or the last one until then; None without any.
+
+    Raises BoardsUnavailable.
+    """
 
     def ask(cursor: Any) -> datetime | None:
-        names = [board.name for board in game.boards]
-        return max(_last_minutes(cursor, names, None).values(), default=None)
+        return _last_minutes(cursor, [game.boards[0].name], until).get(game.boards[0].name)
 
     return pool.snapshot(settings, ask)
 
@@ -250,6 +272,80 @@ def _boards_at(game: Game, minute: datetime, settings: Settings) -> Boards | Non
         return Boards(game, rows, minute=max(last.values()))
 
     return pool.snapshot(settings, ask)
+
+
+def minutes(game: Game, first: datetime, last: datetime, settings: Settings) -> list[Minute]:
+    """Those of these minutes that are kept, the oldest first. Raises BoardsUnavailable."""
+
+    def ask(cursor: Any) -> list[Minute]:
+        found: dict[datetime, Minute] = {}
+        for board in game.boards:
+            places = _places(cursor, board.name, first, last)
+            for minute, read_at, start in _looks(cursor, board.name, first, last):
+                each = found.setdefault(minute, Minute(read_at, {}, {}))
+                each.places[board.name] = places(minute)
+                each.period_starts[board.name] = start
+        names = {board.name for board in game.boards}
+        return [found[minute] for minute in sorted(found) if found[minute].places.keys() == names]
+
+    return pool.snapshot(settings, ask)
+
+
+@cached_for(COURSE_SECONDS)
+def course(
+    game: Game, board: Board, found_by: str, first: datetime, last: datetime, settings: Settings
+) -> list[Step]:
+    """Where somebody stood from one minute to the other, COURSE_POINTS steps at most.
+
+    The last step is of the last of these minutes that is kept. It is empty for somebody who was not
+    on the board. Raises BoardsUnavailable.
+    """
+    width = step_width(first, last)
+
+    def ask(cursor: Any) -> list[Step]:
+        cursor.execute(COURSE_QUERY, [width, first, board.name, sendable(found_by), first, last])
+        steps = [
+            Step(minute.astimezone(UTC), rank, None if value is None else _number(value))
+            for minute, rank, value in cursor
+        ]
+        until = _last_minutes(cursor, [board.name], last).get(board.name)
+        if steps and until and until > steps[-1].minute:
+            steps.append(steps[-1]._replace(minute=until))
+        return steps
+
+    return pool.snapshot(settings, ask)
+
+
+def step_width(first: datetime, last: datetime) -> timedelta:
+    """How many minutes are one step of a course."""
+    return max(1, ceil((last - first) / (COURSE_POINTS * MINUTE))) * MINUTE
+
+
+def _looks(
+    cursor: Any, board: str, first: datetime, last: datetime
+) -> list[tuple[datetime, datetime, datetime | None]]:
+    """The minutes in which a board was kept, when it was read, and the period that it showed."""
+    cursor.execute(
+        "SELECT minute, read_at, period_start FROM leaderboard.history_minutes "
+        "WHERE board = %s AND minute BETWEEN %s AND %s ORDER BY minute",
+        [board, first, last],
+    )
+    return [(minute.astimezone(UTC), read_at, _utc(start)) for minute, read_at, start in cursor]
+
+
+def _places(
+    cursor: Any, board: str, first: datetime, last: datetime
+) -> Callable[[datetime], dict[str, Place]]:
+    """Where everybody stood in one minute after the other."""
+    coming = deque(_changes(cursor, board, hour_of(first), last))
+    found = Held({}, {})
+
+    def until(minute: datetime) -> dict[str, Place]:
+        while coming and coming[0][0] <= minute:
+            apply(found, coming.popleft()[1])
+        return dict(found.places)
+
+    return until
 
 
 def _rows(board: Board, found: Held, period_start: datetime | None) -> list[Row]:

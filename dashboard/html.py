@@ -133,23 +133,25 @@ def bar(part: float) -> str:
 
 
 def spark(
-    values: Sequence[float], what: str, points: int = SPARK_POINTS, *, is_rank: bool = False
+    values: Sequence[float],
+    what: str,
+    points: int = SPARK_POINTS,
+    *,
+    later: str = "A line begins when somebody watches",
 ) -> str:
     """A line through the last values, equally far apart, the newest at the right.
 
-    The greatest value is at the top, or the smallest of ranks. Dots for one value alone. A value
-    that never changes is a line in the middle, and zero is one at the bottom.
+    The greatest value is at the top. Dots for one value alone. A value that never changes is a line
+    in the middle, and zero is one at the bottom.
     """
     last = values[-points:]
     if len(last) < 2:
-        return '<span class="later" title="A line begins when somebody watches">…</span>'
+        return f'<span class="later" title="{later}">…</span>'
     low, high = min(last), max(last)
     if low == high:
         low, high = (0, 1) if low == 0 else (low - 1, high + 1)
-    top, bottom = (low, high) if is_rank else (high, low)
     places = " ".join(
-        f"{x},{round((top - value) / (top - bottom) * SPARK_HEIGHT)}"
-        for x, value in enumerate(last)
+        f"{x},{round((high - value) / (high - low) * SPARK_HEIGHT)}" for x, value in enumerate(last)
     )
     return (
         f'<svg class="spark" viewBox="0 0 {len(last) - 1} {SPARK_HEIGHT}" '

@@ -1,7 +1,7 @@
 """The boards once a second for all viewers together, and what they were before.
 
-The refresh of a game in a sink begins with its first viewer. It ends, and forgets all, when nobody
-has looked for a while.
+The refresh of a game in a sink begins with its first viewer, and knows from the history what was
+before. It ends, and forgets all, when nobody has looked for a while.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import logging
 import math
 import sys
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from threading import Lock
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from threading import Lock, Thread
 from time import monotonic
 from typing import Any, Literal
 
@@ -26,21 +28,25 @@ from boards.seasons import Season
 from boards.sinks import Sink
 from boards.snapshot import Boards
 from clients.errors import BoardsUnavailable, first_line
+from dashboard import health
 from games.board import Board, Game
 from settings import Settings
 
 REFRESH_SECONDS = 1
 FIRST_SECONDS = FOLD_SECONDS + 5
-TREND_SECONDS, TREND_SAMPLES = 5, 120  # 10 minutes
-RANKS_SECONDS, RANKS_SAMPLES = 10, 360  # an hour
-MINUTE_SECONDS = 60
+SAMPLE_SECONDS, SAMPLES = 5, 15  # a little more than a minute
+MINUTE_SECONDS, HOUR_SECONDS = 60, 3_600
+MINUTES = 62  # a little more than an hour, a sample each
+DAY_MINUTES = 10  # a day's first minute that is kept is one of so many
+HISTORY_SECONDS = 2  # so long the first viewer waits for what was before
 COUNT_SECONDS = 5
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = logging.getLogger(__name__)
 
-Ranks = dict[str, dict[str, int]]  # by board and whom it is found by
+Since = Literal["minute", "hour", "day"]
+SINCE: tuple[Since, ...] = ("minute", "hour", "day")
 
 
 @dataclass(frozen=True)
@@ -76,20 +82,23 @@ class Refreshed:
     read_at: datetime | None = None
     counts: Counts = Counts()
     now: Sample | None = None
-    samples: tuple[Sample, ...] = ()  # every 5 s for 10 minutes, the oldest first
-    ranks: tuple[tuple[datetime, Ranks], ...] = ()  # every 10 s for an hour
+    samples: tuple[Sample, ...] = ()  # every 5 s for a minute, the oldest first
+    minutes: tuple[Sample, ...] = ()  # one for each minute of an hour, likewise
+    day: Sample | None = None  # the first of this day, in UTC
     is_missing: bool = False
     # What is made of it once for all who see it: a page's HTML, and the API's answers.
     drawn: dict[Hashable, str] = field(default_factory=dict, compare=False)
     encoded: dict[Hashable, Any] = field(default_factory=dict, compare=False)
 
-    def movement(self, board: Board, found_by: str) -> int | Literal["new"] | None:
-        """Ranks that somebody has gone up (below 0: down) in the last minute, or "new".
+    def movement(
+        self, board: Board, found_by: str, since: Since = "minute"
+    ) -> int | Literal["new"] | None:
+        """Ranks that somebody has gone up (below 0: down) since then, or "new".
 
-        None when that is unknown: off the board, no sample so long ago, or another period then.
+        None when that is unknown: off the board, no sample of then, or another period then.
         """
         now = self.now
-        then = self._minute_ago(now) if now else None
+        then = self._then(now, since) if now else None
         if now is None or then is None or found_by not in now.places[board.name]:
             return None
         if then.period_starts[board.name] != now.period_starts[board.name]:
@@ -98,22 +107,46 @@ class Refreshed:
             return "new"
         return then.places[board.name][found_by][0] - now.places[board.name][found_by][0]
 
-    def _minute_ago(self, now: Sample) -> Sample | None:
-        about = MINUTE_SECONDS - TREND_SECONDS / 2
-        ages = ((now.at - each.at, each) for each in reversed(self.samples))
-        age, then = next((found for found in ages if found[0] >= about), (0, None))
-        return then if age <= about + 2 * TREND_SECONDS else None
+    def _then(self, now: Sample, since: Since) -> Sample | None:
+        if since == "day":
+            return self.day
+        if since == "hour":
+            return _ago(now, self.minutes, HOUR_SECONDS, MINUTE_SECONDS)
+        # One of another minute will do when nobody has watched for so long.
+        exact = _ago(now, self.samples, MINUTE_SECONDS, SAMPLE_SECONDS)
+        return exact or _ago(now, self.minutes, MINUTE_SECONDS, MINUTE_SECONDS)
 
     def trend(self, board: Board, found_by: str) -> list[float]:
-        """Somebody's values, every 5 s of the last 10 minutes on the board, then the present."""
-        samples = [*self.samples, *([self.now] if self.now else [])]
-        places = (each.places[board.name].get(found_by) for each in samples)
-        return [place[1] for place in places if place]
+        """Somebody's values in each minute of the last hour on the board, then the present one.
 
-    def ranks_of(self, board: Board, found_by: str) -> list[tuple[datetime, int]]:
-        """Somebody's ranks, every 10 s of the last hour on the board."""
-        ranks = ((at, each[board.name].get(found_by)) for at, each in self.ranks)
-        return [(at, rank) for at, rank in ranks if rank]
+        Of a total, which only rises, it is what each minute has added. What is of another period is
+        left out.
+        """
+        if self.now is None:
+            return []
+        start = self.now.period_starts[board.name]
+        known = [
+            (each.at, place[1])
+            for each in (*self.minutes, self.now)
+            if each.period_starts[board.name] == start
+            and (place := each.places[board.name].get(found_by))
+        ]
+        if not board.is_total:
+            return [value for _, value in known]
+        # The minute that runs is not over: its gain would always look small.
+        whole = [each for each in known if each[0] < self.now.at]
+        return [
+            (value - before) * MINUTE_SECONDS / (at - since)
+            for (since, before), (at, value) in pairwise(whole)
+        ]
+
+
+def _ago(now: Sample, samples: Sequence[Sample], seconds: float, step: float) -> Sample | None:
+    """The sample of so long ago, one step more or less, where there is one each step."""
+    about = seconds - SAMPLE_SECONDS / 2
+    ages = ((now.at - each.at, each) for each in reversed(samples))
+    age, then = next((found for found in ages if found[0] >= about), (0, None))
+    return then if age <= about + 2 * step else None
 
 
 def refreshed(game: Game, sink: Sink, settings: Settings) -> Refreshed:
@@ -176,24 +209,60 @@ def _refresh(game: Game, sink: Sink, settings: Settings) -> Refresh:
 
 @dataclass
 class Memory:
-    """What a refresh keeps of the boards that it has read."""
+    """What a refresh keeps of the boards that it has read, and of those before."""
 
-    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=TREND_SAMPLES))
-    ranks: deque[tuple[datetime, Ranks]] = field(
-        default_factory=lambda: deque(maxlen=RANKS_SAMPLES)
-    )
-    ranked_at: float = 0.0
+    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+    minutes: deque[Sample] = field(default_factory=lambda: deque(maxlen=MINUTES))
+    day: Sample | None = None
+    last_at: datetime | None = None
 
     def keep(self, sample: Sample, read_at: datetime) -> None:
-        if not self.samples or sample.at - self.samples[-1].at >= TREND_SECONDS:
+        if not self.samples or sample.at - self.samples[-1].at >= SAMPLE_SECONDS:
             self.samples.append(sample)
-        if not self.ranks or sample.at - self.ranked_at >= RANKS_SECONDS:
-            ranks = {
-                board: {found_by: rank for found_by, (rank, _) in places.items()}
-                for board, places in sample.places.items()
+        if not self.minutes or sample.at - self.minutes[-1].at >= MINUTE_SECONDS:
+            self.minutes.append(sample)
+        if self.last_at and self.last_at.date() != read_at.date():
+            self.day = sample
+        self.last_at = read_at
+
+    def know(self, past: Past) -> None:
+        """Take in what was before the first sample."""
+        own = list(self.minutes)
+        before = [each for each in past.minutes if not own or each.at < own[0].at - SAMPLE_SECONDS]
+        self.minutes = deque([*before, *own], maxlen=MINUTES)
+        self.day = self.day or past.day
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the history knows: the minutes of the last hour, and the first of this day."""
+
+    minutes: tuple[Sample, ...] = ()
+    day: Sample | None = None
+
+
+def past_of(game: Game, settings: Settings) -> Past:
+    """What was before now. Raises BoardsUnavailable."""
+    if history.missing(game, settings):
+        return Past()
+    now, mono = datetime.now(UTC), monotonic()
+
+    def sampled(minute: history.Minute) -> Sample:
+        places = {
+            board: {
+                sys.intern(found_by): (place.rank_number, float(place.value))
+                for found_by, place in standing.items()
             }
-            self.ranks.append((read_at, ranks))
-            self.ranked_at = sample.at
+            for board, standing in minute.places.items()
+        }
+        age = (now - minute.read_at).total_seconds()
+        return Sample(mono - age, places, minute.period_starts)
+
+    hour = history.minutes(game, now - timedelta(minutes=MINUTES), now, settings)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    # What the day began with, unless nobody wrote it down then.
+    first = history.minutes(game, midnight, midnight + timedelta(minutes=DAY_MINUTES), settings)
+    return Past(tuple(map(sampled, hour)), sampled(first[0]) if first else None)
 
 
 class Refresh(Background):
@@ -201,7 +270,7 @@ class Refresh(Background):
 
     def __init__(self, game: Game, sink: Sink, settings: Settings) -> None:
         super().__init__(f"boards of {game.name} in {sink.name}", REFRESH_SECONDS)
-        self._game, self._sink = game, sink
+        self._game, self._sink, self._settings = game, sink, settings
         self._event_rate = event_rate(settings, game.topic(settings))
         self._forget()
 
@@ -220,6 +289,8 @@ class Refresh(Background):
     def _forget(self) -> None:
         self._latest: Refreshed | None = None
         self._memory = Memory()
+        self._past: Future[Past] | None = None
+        self._past_asked_at, self._knows_past = -math.inf, False
         self._counted: dict[str, int | None] = {}
         self._counted_at = -math.inf
 
@@ -239,10 +310,36 @@ class Refresh(Background):
             why = f"The boards cannot be read: {first_line(error)}. The page's log tells more."
             return self._in_trouble(why)
         now, read_at = sample(boards), datetime.now(UTC)
-        before = tuple(self._memory.samples)
-        self._memory.keep(now, read_at)
-        ranks = tuple(self._memory.ranks)
-        return Refreshed(boards, None, read_at, self._counts(is_read=True), now, before, ranks)
+        self._ask_history()
+        memory = self._memory
+        samples, minutes = tuple(memory.samples), tuple(memory.minutes)
+        memory.keep(now, read_at)
+        counts = self._counts(is_read=True)
+        return Refreshed(boards, None, read_at, counts, now, samples, minutes, memory.day)
+
+    def _ask_history(self) -> None:
+        """Take in what was before, once; where it cannot be read, a minute later.
+
+        The boards are not kept waiting: they may be in Kafka, and the database may be frozen.
+        """
+        if self._past is None and monotonic() - self._past_asked_at >= MINUTE_SECONDS:
+            self._past, self._past_asked_at = Future(), monotonic()
+            Thread(target=self._read_history, args=(self._past,), daemon=True).start()
+            wait([self._past], HISTORY_SECONDS)
+        if self._past and self._past.done() and not self._knows_past:
+            try:
+                self._memory.know(self._past.result())
+                self._knows_past = True
+            except Exception as error:  # the boards are shown all the same
+                log.warning("What was before cannot be read: %r", error)
+                self._past = None
+
+    def _read_history(self, found: Future[Past]) -> None:
+        try:
+            is_in_use = health.sink_in_use(self._settings) == self._sink
+            found.set_result(past_of(self._game, self._settings) if is_in_use else Past())
+        except Exception as error:  # whoever waits for it raises it
+            found.set_exception(error)
 
     def _in_trouble(self, trouble: str) -> Refreshed:
         last = self._latest or Refreshed()

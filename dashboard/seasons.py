@@ -125,13 +125,22 @@ def link(board: Board, row: Row, season: Season | None, settings: Settings) -> s
     return html.link(entity.page, found_by, row[entity.name_column], **chosen)
 
 
-def offer_boards(game: Game, sink: Sink, season: Season | None, settings: Settings) -> None:
-    """Each board of a season as a file, by default of the newest."""
-    latest = refresh.of_season(game, sink, season, settings)
+def offer_boards(
+    game: Game,
+    sink: Sink,
+    season: Season | None,
+    settings: Settings,
+    minute: datetime | None = None,
+) -> None:
+    """Each board of a season as a file, by default of the newest, or as of a minute."""
+    if minute:
+        latest = refresh.at_minute(game, minute, settings)
+    else:
+        latest = refresh.of_season(game, sink, season, settings)
     if latest.boards is None:
         html.show('<p class="quiet">There are no boards to save.</p>')
         return
-    for board in game.seasonal if season else game.boards:
+    for board in game.seasonal if season and not minute else game.boards:
         rows = latest.boards.rows[board.name]
         html.save(board.title, board_file(latest, board, rows, settings, season))
 

@@ -8,24 +8,36 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from boards import sinks
+from boards import history, sinks
 from boards.ids import folded
-from boards.seasons import Season
+from boards.seasons import RUNNING, Season
 from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards, Row
-from dashboard import health, html, refresh, seasons
+from clients.errors import BoardsUnavailable
+from dashboard import health, html, refresh, replay, seasons
 from dashboard.choices import choose_game, games_with_boards, in_address, unknown
 from dashboard.html import duration, line, text
-from dashboard.refresh import Refreshed
+from dashboard.refresh import Refreshed, Since
 from games.board import Board, Entity, Game
 from settings import Settings, settings
 
 PLACES = (10, 25, 50, 100)
 INTERVALS = (1, 2, 5, 10)  # seconds
-GAIN_SAMPLES = 30 // refresh.TREND_SECONDS
-MOVED = "ranks gone up or down in the last minute"
-GAINED = "points of each half minute, in the last five minutes"
-VALUES = "the last five minutes"
+SINCE = {"minute": "1 min", "hour": "1 h", "day": "day"}
+MOVED = {
+    "minute": "ranks gone up or down in the last minute",
+    "hour": "ranks gone up or down in the last hour",
+    "day": "ranks gone up or down since this day began, in UTC",
+}
+UNKNOWN = {
+    "minute": "Known when the boards are a minute old",
+    "hour": "Known when the history is an hour old",
+    "day": "Known when the history has the first minutes of a day in UTC",
+}
+GAINED = "points of each minute, in the last hour"
+VALUES = "the last hour"
+LATER = "A line begins after three minutes"
+NO_MINUTES = "No minute of this season is kept yet. The history begins a minute after the jobs."
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class Choices:
     season: Season | None
     top: int
     group: str | None
+    since: Since
+    minute: datetime | None
     seconds: int
     is_paused: bool
 
@@ -53,14 +67,18 @@ def page() -> None:
         "game": [game.name for game in games_with_boards(settings)],
         "top": places(settings),
         "sink": sinks.NAMES,
+        "since": refresh.SINCE,
         "every": INTERVALS,
     }
     choices = _choices()
-    wrong = [*unknown(offered), *seasons.wrong(choices.game, _sink(choices.sink), settings)]
+    sink = _sink(choices.sink)
+    wrong = [*unknown(offered), *seasons.wrong(choices.game, sink, settings), *replay.wrong()]
     if wrong:
         html.notice("<br/>".join(wrong), "wait")
     interval = None if choices.is_paused else choices.seconds
-    if choices.season is None:
+    if choices.minute:
+        _replay(choices, choices.minute)
+    elif choices.season is None:
         st.fragment(_boards, run_every=interval)(choices)
     else:
         is_final = choices.season.final_at is not None
@@ -93,6 +111,13 @@ def _choices() -> Choices:
         top = st.segmented_control(
             "Places", sizes, required=True, **in_address("top", sizes, sizes[0])
         )
+        since = st.segmented_control(
+            "Moved in",
+            refresh.SINCE,
+            required=True,
+            format_func=SINCE.__getitem__,
+            **in_address("since", refresh.SINCE, refresh.SINCE[0]),
+        )
         group = _choose_group(game)
         with st.popover("More"):
             sink = st.selectbox(
@@ -110,11 +135,14 @@ def _choices() -> Choices:
             )
             wall = f'<a href="{_wall_address(game)}" target="_self">Wall view</a>'
             html.show(f"<p>{wall}: fills a screen, no controls</p>")
+        minute = replay.asked()
         with st.popover("Download", key="download", on_change="rerun") as offered:
             if offered.open:
-                seasons.offer_boards(game, _sink(sink), season, settings)
+                seasons.offer_boards(game, _sink(sink), season, settings, minute)
+        if game.seasonal:
+            replay.choose(season)
         is_paused = st.toggle("Pause", **in_address("paused", (True, False), default=False))
-    return Choices(game, sink, season, top, group, seconds, is_paused)
+    return Choices(game, sink, season, top, group, since, minute, seconds, is_paused)
 
 
 def _wall_address(game: Game) -> str:
@@ -176,6 +204,63 @@ def _past(choices: Choices, season: Season) -> None:
     if boards:
         _tell_unknown_group(choices, boards)
         _show_boards(game.seasonal, latest, choices)
+
+
+def _replay(choices: Choices, minute: datetime) -> None:
+    """A season's minutes: one of them, or all of them as a race."""
+    try:
+        why = history.missing(choices.game, settings)
+        span = None if why else replay.span_of(choices.game, choices.season, minute, settings)
+    except BoardsUnavailable as error:
+        why, span = str(error), None
+    if span is None:
+        html.notice(text(why or NO_MINUTES, 400), "wait")
+        return
+    replay.buttons(span)
+    every = replay.FRAME_SECONDS if replay.is_playing() else None
+    st.fragment(_as_of, run_every=every)(choices, span, every is not None)
+
+
+def _as_of(choices: Choices, span: replay.Span, is_race: bool) -> None:
+    """The boards as of a minute."""
+    minute = replay.position(span)
+    replay.slider(span, minute)
+    latest = refresh.at_minute(choices.game, minute, settings)
+    if latest.boards is None:
+        html.notice(text(latest.trouble, 400))
+        return
+    figures = {
+        "State": html.badge("RACE" if is_race else "AS OF", "quiet"),
+        "Minute": f"{minute:%a %-d %b %Y, %H:%M} UTC",
+        "Season": seasons.title(span.season),
+    }
+    if latest.boards.minute and latest.boards.minute < minute:
+        figures["Kept last"] = f"{latest.boards.minute:%-d %b, %H:%M} UTC"
+    html.show(html.facts(figures))
+    past = replace(choices, season=choices.season or _over(span.season))
+    if is_race:
+        _show_race(latest.boards, past)
+    else:
+        _tell_unknown_group(past, latest.boards)
+        _show_boards(choices.game.boards, latest, past)
+    if is_race and minute == span.last:
+        replay.end(minute)
+    if is_race and not replay.is_playing():
+        st.rerun()
+
+
+def _over(season: Season) -> Season | None:
+    """A season that is over; links lead to it."""
+    return None if season.state(datetime.now(UTC)) == RUNNING else season
+
+
+def _show_race(boards: Boards, choices: Choices) -> None:
+    panels = [
+        _section(board, replay.race(board, _chosen_rows(board, boards, choices), choices.top))
+        for board in choices.game.boards
+    ]
+    css = "boards many" if len(panels) >= html.MANY_BOARDS else "boards"
+    html.show(f'<div class="{css}">{"".join(panels)}</div>')
 
 
 def _show_boards(shown: Sequence[Board], latest: Refreshed, choices: Choices) -> None:
@@ -280,7 +365,7 @@ def _season(boards: Boards | None) -> str:
 
 def _panel(board: Board, latest: Refreshed, choices: Choices) -> str:
     """The HTML of a board, drawn once for all who look at the same part of it."""
-    part = board.name, choices.group, choices.top, choices.season
+    part = board.name, choices.group, choices.top, choices.season, choices.since
     if part not in latest.drawn:
         latest.drawn[part] = _draw(board, latest, choices)
     return latest.drawn[part]
@@ -290,24 +375,28 @@ def _draw(board: Board, latest: Refreshed, choices: Choices) -> str:
     assert latest.boards
     rows = _chosen_rows(board, latest.boards, choices)
     moves = {
-        f'<span aria-hidden="true">{html.hint("▲▼", MOVED)}</span>'
-        f'<span class="unseen">{MOVED}</span>': "move"
+        f'<span aria-hidden="true">{html.hint("▲▼", MOVED[choices.since])}</span>'
+        f'<span class="unseen">{MOVED[choices.since]}</span>': "move"
     }
     trends = {html.hint("Trend", GAINED if board.is_total else VALUES): "trend"}
-    if choices.season:  # nothing moves any more
+    if choices.season or latest.boards.minute:  # nothing moves any more
         moves, trends = {}, {}
     heads = {"#": "rank", **moves, board.entity.title: "name", **trends, board.label: "value"}
     longest = max((row[board.value] for row in rows), default=0)
     table = html.table(
         board.title,
         heads,
-        [_row(board, row, latest, longest, choices.season) for row in rows],
+        [_row(board, row, latest, longest, choices) for row in rows],
         kind="ranks" if choices.top == places(settings)[0] else "ranks long",
         empty="Not on this board" if choices.group else board.why_empty,
     )
-    notes = board.question + ("" if choices.season else _notes(board, latest.boards))
-    heading = f"<h2>{board.title} <small>{notes}</small></h2>"
-    return f'<section class="panel {board.accent} {board.name}">{heading}{table}</section>'
+    is_over = choices.season or latest.boards.minute
+    return _section(board, table, "" if is_over else _notes(board, latest.boards))
+
+
+def _section(board: Board, content: str, notes: str = "") -> str:
+    heading = f"<h2>{board.title} <small>{board.question}{notes}</small></h2>"
+    return f'<section class="panel {board.accent} {board.name}">{heading}{content}</section>'
 
 
 def _chosen_rows(board: Board, boards: Boards, choices: Choices) -> list[Row]:
@@ -318,24 +407,23 @@ def _chosen_rows(board: Board, boards: Boards, choices: Choices) -> list[Row]:
     return rows[: choices.top]
 
 
-def _row(
-    board: Board, row: Row, latest: Refreshed, longest: float, season: Season | None
-) -> list[str]:
-    entity, found_by = board.entity, row[board.found_by]
+def _row(board: Board, row: Row, latest: Refreshed, longest: float, choices: Choices) -> list[str]:
+    entity, found_by, season = board.entity, row[board.found_by], choices.season
     who = seasons.link(board, row, season, settings)
     if entity.beside:
         who += f' <span class="beside">{text(row[entity.beside])}</span>'
     who = html.bar(max(0, row[board.value]) / longest if longest > 0 else 0) + who
     rank, value = str(row["rank_number"]), board.show(row[board.value])
-    if season:
+    if season or (latest.boards and latest.boards.minute):
         return [rank, who, value]
-    trend = html.spark(_trend(board, latest.trend(board, found_by)), "trend of five minutes")
-    return [rank, _move(latest.movement(board, found_by)), who, trend, value]
+    trend = html.spark(latest.trend(board, found_by), "trend of an hour", later=LATER)
+    move = _move(latest.movement(board, found_by, choices.since), choices.since)
+    return [rank, move, who, trend, value]
 
 
-def _move(moved: int | str | None) -> str:
+def _move(moved: int | str | None, since: Since) -> str:
     if moved is None:
-        return '<span class="later" title="Known after a minute of watching">·</span>'
+        return f'<span class="later" title="{UNKNOWN[since]}">·</span>'
     if isinstance(moved, str):
         return '<span class="new">new</span>'
     if not moved:
@@ -343,13 +431,6 @@ def _move(moved: int | str | None) -> str:
     sign, css, word = ("▲", "good", "up") if moved > 0 else ("▼", "bad", "down")
     arrow = f'<span aria-hidden="true">{sign}</span><span class="unseen">{word} </span>'
     return f'<span class="{css}">{arrow}{abs(moved)}</span>'
-
-
-def _trend(board: Board, values: list[float]) -> list[float]:
-    """What the trend shows: of a total, which only rises, what it gained in half a minute."""
-    if not board.is_total:
-        return values
-    return [now - before for before, now in zip(values, values[GAIN_SAMPLES:], strict=False)]
 
 
 def _notes(board: Board, boards: Boards) -> str:

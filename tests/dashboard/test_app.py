@@ -12,7 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import games
-from boards import last_events, lookups, moderation, prizes, sinks
+from boards import history, last_events, lookups, moderation, prizes, sinks
+from boards.history import Step
 from boards.last_events import Recent
 from boards.lookups import Player, Team
 from boards.moderation import ModerationError, UnknownId
@@ -69,6 +70,7 @@ def page(monkeypatch):
         rejected=None,
         known_seasons=(),
         past=None,
+        steps=(),
         **parameters,
     ):
         def refreshed(game, sink, _):
@@ -82,11 +84,12 @@ def page(monkeypatch):
         monkeypatch.setattr(refresh, "refreshed", refreshed)
         monkeypatch.setattr(refresh, "seasons", lambda *_: run.seasons)
         monkeypatch.setattr(refresh, "past", lambda *_: run.past)
+        monkeypatch.setattr(history, "course", lambda *_: run.steps)
         monkeypatch.setattr(health, "watch", answering(services))
         monkeypatch.setattr(health, "sink_in_use", lambda _: sinks.sink(in_use, Settings()))
         monkeypatch.setattr(health, "watch_rejects", answering(rejected))
         run.asked, run.latest = [], latest or latest_of()
-        run.seasons, run.past = known_seasons, past
+        run.seasons, run.past, run.steps = known_seasons, past, steps
         if module:
             test = AppTest.from_string(RUN_PAGE.format(module), default_timeout=120)
         else:
@@ -153,7 +156,8 @@ def after(seconds, before, now):
     """What it tells when these boards came so many seconds after those."""
     then, late = refresh.sample(before), refresh.sample(now)
     earlier = refresh.Sample(late.at - seconds, then.places, late.period_starts)
-    return refresh.Refreshed(now, None, datetime.now(UTC), refresh.Counts(), late, (earlier,))
+    minutes = (earlier,)
+    return refresh.Refreshed(now, None, datetime.now(UTC), refresh.Counts(), late, minutes, minutes)
 
 
 def words(test):
@@ -262,6 +266,17 @@ def test_movement_since_a_minute_ago_is_shown(page):
     now.rows[TOP_PLAYERS.name].sort(key=lambda row: row["rank_number"])
     rows = tables(page(after(60, before, now)))["Top players"]
     assert [row[1] for row in rows] == ["▲up 1", "▲up 1", "▼down 2", "new"]
+
+
+def test_movement_since_an_hour_is_a_choice(page):
+    before, now = some_boards([9, 7, 5]), some_boards([5, 9, 7])
+    now.rows[TOP_PLAYERS.name].sort(key=lambda row: row["rank_number"])
+    known = after(3_600, before, now)
+    rows = {since: tables(page(known, since=since))["Top players"] for since in refresh.SINCE}
+    moved = {since: [row[1] for row in each] for since, each in rows.items()}
+    assert moved["hour"] == ["▲up 1", "▲up 1", "▼down 2"]
+    assert moved["minute"] == moved["day"] == ["·", "·", "·"]
+    assert "since=week" in words(page(known, since="week"))
 
 
 def test_without_a_look_a_minute_ago_movement_and_trend_are_still_to_come(page):
@@ -1069,16 +1084,38 @@ def test_a_team_is_shown_with_its_members_and_their_fair_shares(page, known):
     ]
 
 
-def test_a_teams_rank_over_time_is_drawn(page, known):
-    times = [AT + timedelta(seconds=10 * number) for number in range(30)]
-    ranks = [{TOP_TEAMS.name: {"t1": 1 + number % 3}} for number in range(30)]
-    latest = replace(latest_of(), ranks=tuple(zip(times, ranks, strict=True)))
-    test = page(latest, module="score.team", team="t1")
-    assert "last 4 min 50 s; best 1, worst 3" in words(test)
-    always = [{TOP_TEAMS.name: {"t1": 2}}] * 30
-    latest = replace(latest_of(), ranks=tuple(zip(times, always, strict=True)))
-    assert "last 4 min 50 s; always 2" in words(page(latest, module="score.team", team="t1"))
-    assert "as soon as" in words(page(module="score.team", team="t1"))
+@pytest.mark.parametrize("kind", ["player", "team"])
+def test_rank_and_points_over_the_season_are_drawn_with_a_table_beside(page, known, kind):
+    steps = [
+        Step(AT + timedelta(minutes=30 * number), 1 + number % 3, 100 * number)
+        for number in range(7)
+    ]
+    test = page(module=f"score.{kind}", steps=steps, **{kind: "x"})
+    assert "best 1, worst 3" in words(test)
+    assert len(test.get("vega_lite_chart")) == 2
+    assert tables(test)["By time"] == [
+        ["06:04", "1", "600"],
+        ["06:00", "3", "500"],
+        ["05:00", "1", "300"],
+        ["04:00", "2", "100"],
+        ["03:04", "1", "0"],
+    ]
+
+
+@pytest.mark.parametrize("kind", ["player", "team"])
+def test_without_a_minute_on_the_board_the_page_says_when_a_line_begins(page, known, kind):
+    asked = {"module": f"score.{kind}", kind: "x"}
+    assert "A line begins with the first minute among the best 100" in words(page(**asked))
+    over = seasons_of(a_season(final_at=FINAL_SINCE))
+    past = of_past(FINAL_SINCE)
+    test = page(known_seasons=over, past=past, season=f"{THIS_YEAR:%Y-%m-%d}", **asked)
+    assert "Never seen among the best 100" in words(test)
+
+
+def test_without_a_history_the_pages_say_what_is_missing(page, known, monkeypatch):
+    monkeypatch.setattr(history, "missing", lambda *_: "There is no history: it lies elsewhere.")
+    for kind in ("player", "team"):
+        assert "it lies elsewhere" in words(page(module=f"score.{kind}", **{kind: "x"}))
 
 
 def test_in_kafka_mode_a_team_is_shown_as_far_as_the_boards_go(page, known):
@@ -1231,7 +1268,7 @@ def test_somebody_is_shown_in_a_season_that_is_over(page, known, kind):
     rank = {"player": "5,000 of 20,000", "team": "3 of 12"}[kind]
     assert rank in words(test)
     # What is of now is not shown.
-    assert "Form" not in words(test) and "Rank over time" not in words(test)
+    assert "Form" not in words(test)
     assert any(each.endswith(f"season={THIS_YEAR:%Y-%m-%d}") for each in links(test))
     known[kind] = None
     shown["known_seasons"] = seasons_of(a_season(final_at=FINAL_SINCE))

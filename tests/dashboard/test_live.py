@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread, enumerate
 
@@ -12,7 +13,7 @@ from boards.postgres import PostgresSink
 from clients.errors import BoardsUnavailable, JobError
 from compose.status import Job, Status
 from dashboard import health, html, refresh
-from dashboard.refresh import Counts, Refreshed, Sample
+from dashboard.refresh import Counts, Past, Refreshed, Sample
 from games.score import GAME, HOT_STREAKS, TEAM_MVPS, TOP_PLAYERS, TOP_TEAMS
 from jobs.names import JobName
 from settings import Settings
@@ -25,10 +26,10 @@ NOBODY = Settings(kafka_brokers="127.0.0.1:1")
 
 @pytest.fixture
 def reading(monkeypatch):
-    """Stands for the database: what it answers, and how often it was asked."""
+    """Stands for the database: what it answers, what was before, how often it was asked."""
 
     class Database:
-        asked, answer = 0, some_boards()
+        asked, answer, past = 0, some_boards(), Past()
 
     def read(*_):
         Database.asked += 1
@@ -38,6 +39,8 @@ def reading(monkeypatch):
 
     monkeypatch.setattr(PostgresSink, "read", read)
     monkeypatch.setattr(PostgresSink, "count", lambda *_: None)
+    monkeypatch.setattr(refresh, "past_of", lambda *_: Database.past)
+    monkeypatch.setattr(health, "sink_in_use", lambda settings: sinks.sink("postgres", settings))
     monkeypatch.setattr(refresh, "REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(background, "IDLE_SECONDS", 2)
     yield Database
@@ -99,9 +102,97 @@ def test_nobody_off_the_board_has_a_movement():
     assert Refreshed().movement(TOP_TEAMS, "t0") is None
 
 
-def test_a_trend_ends_with_the_present_value():
-    assert ranked(5, 3, 2, ages=(10, 5)).trend(TOP_TEAMS, "t0") == [95, 97, 98]
-    assert ranked(5, 3, 2, ages=(10, 5)).trend(TOP_TEAMS, "nobody") == []
+def of_hour(*standing, board=TOP_TEAMS, day=None, start=AT):
+    """What is known of somebody in the minutes of an hour: pairs of an age in s and (rank, value).
+
+    The last is the present.
+    """
+    names = [each.name for each in GAME.boards]
+
+    def sampled(age, *place):
+        places = {name: {} for name in names} | {board.name: {"x": place}}
+        return Sample(10_000 - age, places, dict.fromkeys(names, start if age else AT))
+
+    *minutes, now = (sampled(age, *place) for age, place in standing)
+    return Refreshed(now=now, minutes=tuple(minutes), day=day and sampled(*day))
+
+
+def test_the_trend_of_a_total_is_what_each_minute_has_added():
+    """A minute that is missing is no leap, and the one that runs is no fall."""
+    known = of_hour((250, (1, 10)), (190, (1, 30)), (70, (1, 90)), (10, (1, 95)), (0, (1, 96)))
+    assert known.trend(TOP_TEAMS, "x") == [20, 30, 5]
+    assert known.trend(TOP_TEAMS, "nobody") == []
+
+
+def test_the_trend_of_another_value_ends_with_the_present_one():
+    known = of_hour((120, (1, 1.5)), (60, (1, 2)), (0, (1, 1)), board=HOT_STREAKS)
+    assert known.trend(HOT_STREAKS, "x") == [1.5, 2, 1]
+
+
+def test_a_trend_begins_anew_with_a_season():
+    yesterday = AT - timedelta(days=1)
+    known = of_hour((120, (1, 900)), (60, (1, 950)), (0, (1, 3)), start=yesterday)
+    assert known.trend(TOP_TEAMS, "x") == []
+
+
+@pytest.mark.parametrize(("since", "movement"), [("minute", 1), ("hour", 4), ("day", 7)])
+def test_movement_is_since_a_minute_an_hour_or_this_days_start(since, movement):
+    hour = [(3_660, (9, 1)), (3_610, (6, 1)), (1_800, (5, 1)), (70, (3, 1)), (0, (2, 1))]
+    known = of_hour(*hour, day=(9_000, 9, 1))
+    assert known.movement(TOP_TEAMS, "x", since) == movement
+
+
+def test_movement_since_then_is_unknown_where_nobody_wrote_it_down():
+    known = of_hour((1_800, (5, 1)), (200, (3, 1)), (0, (2, 1)))
+    assert {known.movement(TOP_TEAMS, "x", since) for since in refresh.SINCE} == {None}
+
+
+def test_what_was_before_is_there_at_the_first_look(reading):
+    now = refresh.sample(reading.answer)
+    minutes = tuple(
+        Sample(now.at - age, now.places, now.period_starts) for age in range(3_660, 0, -60)
+    )
+    reading.past = Past(minutes, minutes[0])
+    first = latest()
+    assert {first.movement(TOP_TEAMS, "t0", since) for since in refresh.SINCE} == {0}
+    assert len(first.trend(TOP_TEAMS, "t0")) == 60
+
+
+def test_boards_are_shown_though_nobody_knows_what_was_before(reading, monkeypatch):
+    def fail(*_):
+        raise BoardsUnavailable("PostgreSQL cannot be reached.")
+
+    monkeypatch.setattr(refresh, "past_of", fail)
+    first = latest()
+    assert first.trouble is None and first.movement(TOP_TEAMS, "t0") is None
+
+
+def test_a_history_that_keeps_silent_keeps_no_board_waiting(reading, monkeypatch):
+    monkeypatch.setattr(refresh, "HISTORY_SECONDS", 0.1)
+    is_answered = Event()
+
+    def wait(*_):
+        assert is_answered.wait(60)
+        return Past(day=refresh.sample(some_boards()))
+
+    monkeypatch.setattr(refresh, "past_of", wait)
+    assert latest().boards is not None and latest().day is None
+    is_answered.set()
+
+    def check():
+        assert latest().day is not None
+
+    eventually(check)
+
+
+def test_the_day_begins_with_the_first_look_after_midnight():
+    memory, now = refresh.Memory(), refresh.sample(some_boards())
+    for at in (AT - timedelta(seconds=2), AT - timedelta(seconds=1)):
+        memory.keep(now, at)
+        assert memory.day is None
+    for at in (AT, AT + timedelta(seconds=1)):
+        memory.keep(replace(now, at=at.timestamp()), at)
+    assert memory.day.at == AT.timestamp()
 
 
 def test_a_hundred_viewers_read_once(reading, monkeypatch):
@@ -116,8 +207,7 @@ def test_a_hundred_viewers_read_once(reading, monkeypatch):
 
 
 def test_nothing_is_read_or_remembered_when_nobody_looks(reading):
-    first = latest()
-    assert first.ranks_of(TOP_TEAMS, "t0") == [(first.read_at, 1)]
+    latest()
     eventually(expect_no_refresh)
     asked = reading.asked
     latest()
@@ -221,16 +311,15 @@ def test_a_job_whose_count_never_changes_does_nothing():
 
 
 @pytest.mark.parametrize(
-    ("values", "is_rank", "told", "points"),
+    ("values", "told", "points"),
     [
-        ([0, 5, 10], False, "between 0 and 10", "0,20 1,10 2,0"),
-        ([-700, -650], False, "between -700 and -650", "0,20 1,0"),  # of most improved
-        ([3, 1], True, "between 1 and 3", "0,20 1,0"),
-        ([0, 0], False, "between 0 and 0", "0,20 1,20"),
-        ([7, 7], True, "between 7 and 7", "0,10 1,10"),
+        ([0, 5, 10], "between 0 and 10", "0,20 1,10 2,0"),
+        ([-700, -650], "between -700 and -650", "0,20 1,0"),  # of most improved
+        ([0, 0], "between 0 and 0", "0,20 1,20"),
+        ([7, 7], "between 7 and 7", "0,10 1,10"),
     ],
 )
-def test_a_line_has_the_best_at_the_top_and_tells_its_limits(values, is_rank, told, points):
-    drawn = html.spark(values, "trend", is_rank=is_rank)
+def test_a_line_has_the_greatest_at_the_top_and_tells_its_limits(values, told, points):
+    drawn = html.spark(values, "trend")
     assert f'aria-label="trend, {told}"' in drawn
     assert f'points="{points}"' in drawn

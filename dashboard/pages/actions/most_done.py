@@ -98,7 +98,8 @@ def _panel(board: Board, latest: Refreshed) -> str:
 
 
 def _cells(board: Board, row: Row, latest: Refreshed, longest: int) -> list[str]:
-    trend = html.spark(latest.trend(board, row[board.found_by]), "actions of two minutes")
+    values = latest.trend(board, row[board.found_by])
+    trend = html.spark(values, "actions of two minutes, in the last hour")
     return [
         number(row["rank_number"]),
         html.bar(row[board.value] / longest) + _name(board, row),

@@ -68,17 +68,17 @@ def ranked(
     season: Season | None = None,
 ) -> str:
     """Some of those on a board, by rank, with links to their pages."""
-    entity = board.entity
+    entity, longest = board.entity, max((row[board.value] for row in rows), default=0) or 1
     listed = [
         [
             number(row["rank_number"]),
-            seasons.link(board, row, season, settings),
+            html.bar(row[board.value] / longest) + seasons.link(board, row, season, settings),
             number(row[board.value]),
         ]
         for row in rows
     ]
-    heads = {"#": "rank", entity.title: "name", board.label: "n"}
-    table = html.table(title, heads, listed, "narrow", empty=text(None), marked=marked)
+    heads = {"#": "rank", entity.title: "name", board.label: "value"}
+    table = html.table(title, heads, listed, "ranks long", empty=text(None), marked=marked)
     return f"<h2>{title}</h2>{table}"
 
 

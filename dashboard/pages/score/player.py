@@ -14,7 +14,7 @@ from boards.seasons import Season
 from boards.sinks import Sink
 from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
-from dashboard import health, html
+from dashboard import course, health, html
 from dashboard.choices import in_address
 from dashboard.download import players_file
 from dashboard.html import duration, moment, number, text
@@ -30,6 +30,7 @@ from dashboard.pages.score.lookup import (
     tell_limits,
 )
 from games.score import (
+    GAME,
     HOT_STREAKS,
     LONG_SECONDS,
     SHORT_SECONDS,
@@ -61,7 +62,10 @@ def page() -> None:
     elif not chosen:
         _best(sink, season)
     if chosen:
+        every = None if season and season.final_at else course.REFRESH_SECONDS
         st.fragment(_player, run_every=REFRESH_SECONDS)(chosen, sink, season)
+        st.fragment(course.show, run_every=every)(GAME, TOP_PLAYERS, chosen, season, settings)
+        st.fragment(_lists, run_every=REFRESH_SECONDS)(chosen, sink, season)
 
 
 def _best(sink: Sink, season: Season | None) -> None:
@@ -91,13 +95,16 @@ def _choose(season: Season | None, user_id: str, name: str | None) -> str:
     return html.link("player", user_id, name, **chosen_in(season, settings, player=user_id))
 
 
+def _find(user_id: str, sink: Sink, season: Season | None) -> Player | None:
+    """The player, as far as known. Raises BoardsUnavailable."""
+    if sink.can_look_up:
+        return lookups.player(user_id, settings, season)
+    return of_boards(user_id, boards_of(sink, season, settings))
+
+
 def _player(user_id: str, sink: Sink, season: Season | None) -> None:
-    boards = boards_of(sink, season, settings)
     try:
-        can_look_up = sink.can_look_up
-        player = (
-            lookups.player(user_id, settings, season) if can_look_up else of_boards(user_id, boards)
-        )
+        player = _find(user_id, sink, season)
     except BoardsUnavailable as error:
         html.notice(text(error, 400))
         return
@@ -105,6 +112,17 @@ def _player(user_id: str, sink: Sink, season: Season | None) -> None:
         html.notice(f"Nobody with the id {html.identity(user_id)} {nobody(sink, season)}.", "wait")
     else:
         _standing(player, season)
+    recent, _ = _recent(user_id)
+    if season is None and (player or (recent and recent.events)):
+        _form(last_events.form(user_id, recent, boards_of(sink, None, settings)))
+
+
+def _lists(user_id: str, sink: Sink, season: Season | None) -> None:
+    """The neighbours, and beside them the last events."""
+    try:
+        player = _find(user_id, sink, season)
+    except BoardsUnavailable:  # told above
+        return
     if season:
         if player:
             _neighbours(player, season)
@@ -112,7 +130,6 @@ def _player(user_id: str, sink: Sink, season: Season | None) -> None:
     recent, trouble = _recent(user_id)
     if player is None and not (recent and recent.events):
         return
-    _form(last_events.form(user_id, recent, boards))
     neighbours, events = st.columns(2)
     with neighbours:
         if player:

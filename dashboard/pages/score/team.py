@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -14,9 +13,9 @@ from boards.seasons import Season
 from boards.sinks import Sink
 from boards.snapshot import Boards, Row
 from clients.errors import BoardsUnavailable
-from dashboard import health, html, refresh
+from dashboard import course, health, html
 from dashboard.choices import in_address
-from dashboard.html import duration, moment, number, text
+from dashboard.html import moment, number, text
 from dashboard.pages.score.lookup import (
     BEST,
     boards_of,
@@ -57,18 +56,24 @@ def page() -> None:
         **in_address("team", options),
     )
     if picked:
+        every = None if season and season.final_at else course.REFRESH_SECONDS
         st.fragment(_team, run_every=REFRESH_SECONDS)(picked, sink, season)
+        st.fragment(course.show, run_every=every)(GAME, TOP_TEAMS, picked, season, settings)
+        st.fragment(_members, run_every=REFRESH_SECONDS)(picked, sink, season)
     else:
         html.show(ranked(TOP_TEAMS.title, TOP_TEAMS, rows[:BEST], season=season))
 
 
+def _find(team_id: str, sink: Sink, season: Season | None) -> Team | None:
+    """The team, as far as it is known. Raises BoardsUnavailable."""
+    if sink.can_look_up:
+        return lookups.team(team_id, settings, season)
+    return of_boards(team_id, boards_of(sink, season, settings))
+
+
 def _team(team_id: str, sink: Sink, season: Season | None) -> None:
     try:
-        team = (
-            lookups.team(team_id, settings, season)
-            if sink.can_look_up
-            else of_boards(team_id, boards_of(sink, season, settings))
-        )
+        team = _find(team_id, sink, season)
     except BoardsUnavailable as error:
         html.notice(text(error, 400))
         return
@@ -78,9 +83,6 @@ def _team(team_id: str, sink: Sink, season: Season | None) -> None:
     if team.banned_at:
         html.notice(f"Banned since {moment(team.banned_at)} UTC: {text(team.ban_reason, 500)}")
     _standing(team, season)
-    if season is None:
-        _ranks(refresh.refreshed(GAME, sink, settings).ranks_of(TOP_TEAMS, team_id))
-    _members(team, season)
 
 
 def of_boards(team_id: str, boards: Boards | None) -> Team | None:
@@ -138,22 +140,13 @@ def _standing(team: Team, season: Season | None) -> None:
     )
 
 
-def _ranks(ranks: list[tuple[datetime, int]]) -> None:
-    """The rank of the last hour, at most, as far as somebody has watched."""
-    if len(ranks) < 2:
-        begin = "A line begins as soon as somebody watches."
-        html.show(f'<h2>Rank over time</h2><p class="quiet">{begin}</p>')
+def _members(team_id: str, sink: Sink, season: Season | None) -> None:
+    try:
+        team = _find(team_id, sink, season)
+    except BoardsUnavailable:  # told above
         return
-    numbers = [rank for _, rank in ranks]
-    last = duration((ranks[-1][0] - ranks[0][0]).total_seconds())
-    best, worst = min(numbers), max(numbers)
-    extremes = f"best {best}, worst {worst}" if best < worst else f"always {best}"
-    note = f"last {last}; {extremes}"
-    line = html.spark(numbers, "rank over time", len(numbers), is_rank=True)
-    html.show(f'<h2>Rank over time <small>{note}</small></h2><div class="chart">{line}</div>')
-
-
-def _members(team: Team, season: Season | None) -> None:
+    if team is None:
+        return
     longest = max((row["player_total"] for row in team.best), default=0) or 1
     rows = [
         [
