@@ -27,6 +27,10 @@ REFRESH_SECONDS = 60
 HEIGHT = 230  # px
 # Each is seen on a light page and on a dark one (WCAG 2.2: 3 to 1).
 COLOURS = {"blue": "#3b82f6", "teal": "#0d9488"}
+TICKS = 5
+ROUND = [step * 10**zeros for zeros in range(6) for step in (1, 2, 5)]
+# 1.2M, and not 1.2G for a milliard; a zero is no "0M".
+SHORT_NUMBER = "datum.value == 0 ? '0' : replace(format(datum.value, '~s'), 'G', 'B')"
 MOST_LINES = 31
 EVERY = [timedelta(minutes=5), *(timedelta(hours=hours) for hours in (1, 6, 24))]
 
@@ -114,26 +118,33 @@ def by_time(steps: Sequence[Step]) -> list[Step]:
 def rank_chart(board: Board, steps: Sequence[Step]) -> alt.Chart:
     """The ranks, the first at the top."""
     ranks = [step.rank_number for step in steps if step.rank_number]
-    room = max(1, (max(ranks) - min(ranks)) // 10)
-    domain = [max(ranks) + room, max(1, min(ranks) - room)]
-    axis = alt.Axis(title=None, tickMinStep=1, tickCount=5, format="d")
-    scale = alt.Scale(domain=domain, nice=False, zero=False)
-    y = alt.Y("rank:Q", axis=axis, scale=scale)
-    return _chart(board, steps, y, area=False)
+    best, worst = min(ranks), max(ranks)
+    scale = alt.Scale(domain=[worst + 0.5, best - 0.5], nice=False, zero=False)
+    axis = alt.Axis(title=None, values=ticks(best, worst), format="d")
+    return _chart(board, steps, alt.Y("rank:Q", axis=axis, scale=scale))
+
+
+def ticks(best: int, worst: int) -> list[int]:
+    """The ranks that are written beside a plot: the best one, and a few round ones."""
+    step = next(each for each in ROUND if (worst - best) / each <= TICKS)
+    return [best, *range(best - best % step + step, worst + 1, step)]
 
 
 def value_chart(board: Board, steps: Sequence[Step]) -> alt.Chart:
     """The values, from zero on."""
-    axis = alt.Axis(title=None, tickCount=5, format="~s")
-    return _chart(board, steps, alt.Y("value:Q", axis=axis), area=board.is_total)
+    axis = alt.Axis(title=None, tickCount=TICKS, labelExpr=SHORT_NUMBER)
+    return _chart(board, steps, alt.Y("value:Q", axis=axis), is_filled=True)
 
 
-def _chart(board: Board, steps: Sequence[Step], y: alt.Y, *, area: bool) -> alt.Chart:
+def _chart(board: Board, steps: Sequence[Step], y: alt.Y, *, is_filled: bool = False) -> alt.Chart:
     colour = COLOURS.get(board.accent, COLOURS["blue"])
-    x = alt.X(
-        "at:T",
-        scale=alt.Scale(type="utc"),
-        axis=alt.Axis(title=None, tickCount=5, labelOverlap=True, grid=False),
+    is_short = steps[-1].minute - steps[0].minute <= timedelta(days=2)
+    axis = alt.Axis(
+        title=None,
+        format="%H:%M" if is_short else "%-d %b",
+        tickCount=TICKS,
+        labelOverlap=True,
+        grid=False,
     )
     tooltip = [
         alt.Tooltip("time:N", title="At, UTC"),
@@ -141,11 +152,12 @@ def _chart(board: Board, steps: Sequence[Step], y: alt.Y, *, area: bool) -> alt.
         alt.Tooltip("value:Q", title=board.label, format=","),
     ]
     chart = alt.Chart(alt.Data(values=list(drawn(steps))))
-    if area:
+    if is_filled:
         line = {"color": colour, "interpolate": "step-after", "strokeWidth": 2}
         marked = chart.mark_area(line=line, color=colour, opacity=0.18, interpolate="step-after")
     else:
         marked = chart.mark_line(color=colour, interpolate="step-after", strokeWidth=2)
+    x = alt.X("at:T", scale=alt.Scale(type="utc"), axis=axis)
     return marked.encode(x=x, y=y, tooltip=tooltip).properties(height=HEIGHT)
 
 

@@ -132,14 +132,14 @@ def position(span: Span) -> datetime:
 
 
 def buttons(span: Span) -> None:
-    """A step back, play or stop, a step forth."""
+    """A step back, play or stop, a step forward."""
     with st.container(key="replaying", horizontal=True, gap="small"):
         st.button("Back", help="A minute back", on_click=_step, args=(span, -history.MINUTE))
         if is_playing():
             st.button("Stop", type="primary", on_click=_step, args=(span, timedelta()))
         else:
             st.button("Play", type="primary", on_click=_play)
-        st.button("Forth", help="A minute forth", on_click=_step, args=(span, history.MINUTE))
+        st.button("Forward", help="A minute forward", on_click=_step, args=(span, history.MINUTE))
 
 
 def _play() -> None:

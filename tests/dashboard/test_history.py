@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 import psycopg2
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from boards import cache, history, sinks
 from boards.kafka import replace
@@ -18,9 +21,9 @@ from games.score import GAME, HOT_STREAKS, TEAM_MVPS, TOP_PLAYERS, TOP_TEAMS
 from tests.conftest import Stack, eventually, page_server
 
 TABLES = (TOP_TEAMS, TOP_PLAYERS, TEAM_MVPS, HOT_STREAKS)
-# A whole hour of today or yesterday, so long ago that all of it is over.
-NINE = history.hour_of(datetime.now(UTC)) - timedelta(hours=3)
-START = NINE.replace(hour=0)
+# Yesterday, all of which is over.
+START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+NINE = START + timedelta(hours=9)
 
 
 def at(minute: int, second: int = 0) -> datetime:
@@ -31,7 +34,8 @@ def at(minute: int, second: int = 0) -> datetime:
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     monkeypatch.setattr(cache, "CACHED_SECONDS", 0)
-    monkeypatch.setattr(history, "_of_past", history._boards_at)
+    for name in ("_of_past", "course"):
+        monkeypatch.setattr(history, name, getattr(history, name).__wrapped__)
 
 
 @pytest.fixture
@@ -154,6 +158,47 @@ def test_names_come_back_with_whoever_comes_back(stores, db):
     keep(stores, 2, a=9)
     found = history.boards_at(GAME, at(2), stores.settings)
     assert [row["user_name"] for row in found.rows["top_players"]] == ["Name of a"]
+
+
+def test_minutes_are_read_one_after_the_other(stores, db):
+    keep(stores, 59, a=9, b=7)
+    keep(stores, 61, a=9, b=10)
+    keep(stores, 62, b=10)
+    found = history.minutes(GAME, at(61), at(70), stores.settings)
+    assert [each.read_at for each in found] == [at(61, 7), at(62, 7)]
+    assert [
+        {user_id: place.rank_number for user_id, place in each.places["top_players"].items()}
+        for each in found
+    ] == [{"a": 2, "b": 1}, {"b": 1}]
+    assert found[0].period_starts == {
+        board.name: START if board == TOP_PLAYERS else None for board in GAME.boards
+    }
+
+
+def test_a_course_has_the_changes_of_one_alone_and_ends_with_the_last_minute(stores, db):
+    keep(stores, 0, a=9, b=7)
+    keep(stores, 1, a=9, b=8)
+    keep(stores, 2, b=10)
+    keep(stores, 3, a=12, b=10)
+    keep(stores, 9, a=12, b=13)
+    keep(stores, 12, a=12, b=14)
+
+    def course(user_id: str, first: datetime, last: datetime) -> list[tuple]:
+        steps = history.course(GAME, TOP_PLAYERS, user_id, first, last, stores.settings)
+        return [((each.minute - NINE) // history.MINUTE, *each[1:]) for each in steps]
+
+    assert course("a", START, at(30)) == [
+        (0, 1, 9),
+        (2, None, None),
+        (3, 1, 12),
+        (9, 2, 12),
+        (12, 2, 12),
+    ]
+    assert course("a", at(1), at(8)) == [(2, None, None), (3, 1, 12)]
+    assert course("nobody", START, at(30)) == []
+    assert course("\ud800", START, at(30)) == []
+    # Of a month, a step is an hour: the last change in it counts.
+    assert course("a", START, START + timedelta(days=30))[0] == (9, 2, 12)
 
 
 def test_days_are_forgotten_whole(stores, db):
@@ -283,3 +328,44 @@ def test_the_api_has_the_boards_as_of_a_minute(stores, db):
             (f"at={named(0)}&sink=kafka", 400, "at and sink do not go together"),
         ):
             assert says in asked(f"boards/top_players?{path}", status)["error"], path
+
+
+# In a browser
+
+
+def a_day(stores: Stack) -> None:
+    """Three hours in which b passes a, minute by minute."""
+    for minute in range(0, 180, 10):
+        keep(stores, minute, a=1_000 + minute, b=100 + 10 * minute, c=50)
+
+
+def test_a_race_and_the_plots_are_drawn_in_a_browser(stores, db, browser):
+    """Bars move, lines are drawn, and nothing is refused by the page's own headers."""
+    a_day(stores)
+    fill_postgres(db, {"a": 1, "b": 2}, round(START.timestamp() * 1000))
+    started = history.address_of(at(0))
+    with page_server("dashboard", environment=stores.environment) as address:
+        page = browser.new_page()
+        refused: list[str] = []
+        page.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
+        page.goto(f"{address}/?at={started}", timeout=120_000)
+        first = page.locator(".panel.top_players tbody tr").first
+        expect(first).to_contain_text("Name of a", timeout=120_000)
+        page.get_by_role("button", name="Play").click()
+        bar = page.locator(".race li", has_text="Name of b")
+        expect(bar).to_have_attribute("style", re.compile(r"translateY\(1\.8rem\)"), timeout=60_000)
+        expect(bar).to_have_attribute(
+            "style", re.compile(r"translateY\(0(\.0)?rem\)"), timeout=60_000
+        )
+        expect(first).to_contain_text("Name of b", timeout=60_000)  # it has ended by itself
+        assert f"at={history.address_of(at(170))}" in unquote(page.url)
+        page.go_back()
+        for name in ("Back", "Forward"):
+            page.get_by_role("button", name=name).click()
+        page.goto(f"{address}/player?player=a&season={START:%Y-%m-%d}", timeout=120_000)
+        expect(page.get_by_text("worst 2")).to_be_visible(timeout=120_000)
+        plots = page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)")
+        expect(plots).to_have_count(2, timeout=120_000)
+        expect(page.locator("table.course tbody tr")).to_have_count(4)
+        assert not [each for each in refused if "Content Security Policy" in each]
+        page.close()

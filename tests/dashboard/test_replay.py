@@ -160,9 +160,9 @@ def test_the_slider_goes_from_the_first_minute_to_the_last(page, kept):  # noqa:
 
 
 def test_a_step_is_a_minute_and_ends_where_the_history_does(page, kept):  # noqa: F811
-    test = clicked(page(at=named(NOON - MINUTE)), "Forth")
+    test = clicked(page(at=named(NOON - MINUTE)), "Forward")
     assert query(test) == {"at": named(NOON)}
-    assert query(clicked(test, "Forth")) == {"at": named(NOON)}
+    assert query(clicked(test, "Forward")) == {"at": named(NOON)}
     assert query(clicked(test, "Back")) == {"at": named(NOON - MINUTE)}
 
 
