@@ -138,6 +138,19 @@ class Settings:
         10, "how long after its end a campaign still counts late spins", least=0, most=10_080
     )
 
+    announcements_per_minute: int = _setting(
+        6, "at most so many are told, the most important first; 0 = none", least=0, most=600
+    )
+    leader_seconds: int = _setting(
+        10, "how long somebody must lead before it is told", least=0, most=3_600
+    )
+    milestone_points: int = _setting(
+        50_000, "a team that passes a multiple of this is told of; 0 = none", least=0, most=10**15
+    )
+    streak_alarm: float = _setting(
+        4.0, "a hot streak above this is told of; 0 = none", least=0, most=1_000
+    )
+
     silent_partition_seconds: int = _setting(
         30, "after this long a silent partition holds back no window", least=10, most=86_400
     )

@@ -10,6 +10,7 @@ from unicodedata import category, normalize
 
 from clients.signs import is_seen, printable
 
+JOINER = "\u200d"  # what makes one picture of several emoji
 BLANK = "␠"
 # Blanks that nobody sees: at an end, or beside others, which a browser shows as one.
 UNSEEN_BLANKS = re.compile(r"^ +| +$| {2,}")
@@ -22,6 +23,19 @@ def visible(id_: str) -> str:
     It is for showing only: what identifies is the id itself.
     """
     return UNSEEN_BLANKS.sub(lambda blanks: BLANK * len(blanks[0]), printable(id_, but=BLANK))
+
+
+def line(value: object) -> str:
+    """What others wrote as one line of characters that can be seen."""
+    characters = str(value or "")
+    seen = (each if each.isprintable() or each == JOINER else " " for each in characters)
+    return "".join(seen).strip()
+
+
+def label(name: str | None, known_by: str) -> str:
+    """A name on one line; the id, as people can tell it from others, where there is no name."""
+    is_named = says_something(line(name)) and name != known_by
+    return line(name) if is_named else visible(known_by)
 
 
 def says_something(name: str) -> bool:

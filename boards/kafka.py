@@ -37,9 +37,9 @@ from clients import kafka, offsets, registry
 from clients.errors import BoardsUnavailable, SetupError, first_line
 from games import avro, chosen, sql
 from games import season as lengths
-from games.board import Board, Game, Table, Topic
+from games.board import Board, Game, Kept, Table, Topic
 from games.campaign import DECIDED
-from games.season import HOUR_MILLIS
+from games.season import DAY_MILLIS, HOUR_MILLIS
 from settings import SettingError, Settings
 
 Answer = TypeVar("Answer")
@@ -59,7 +59,15 @@ FINAL_BOARDS = Table(
     name="final_boards", key=("game", "season", "board", "place"), game="finals", schema="finals"
 )
 AWARDS = Table(name="awards", key=("award_id",), game="finals", schema="finals")
-COPIED = (BANS, FINAL_SEASONS, FINAL_BOARDS, AWARDS)
+# What was told of the boards (boards/announced.py).
+ANNOUNCEMENTS = Table(
+    name="announcements",
+    key=("announcement_id",),
+    kept=Kept("announced_at", 90 * DAY_MILLIS),
+    game="announcements",
+    schema="announcements",
+)
+COPIED = (BANS, FINAL_SEASONS, FINAL_BOARDS, AWARDS, ANNOUNCEMENTS)
 FOLDED_COPIES = (BANS, FINAL_SEASONS)
 # Header of a null value that ends a row for good, because its job begins anew. A job's own nulls
 # have none: after a recovery it deletes who has come back to a board meanwhile.

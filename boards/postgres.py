@@ -107,6 +107,7 @@ class PostgresSink:
             cursor.execute(sql.read("postgres/moderation.sql", **ROLES))
             cursor.execute(sql.read("postgres/finals.sql", **ROLES))
             cursor.execute(sql.read("postgres/history.sql", **ROLES))
+            cursor.execute(sql.read("postgres/announcements.sql", **ROLES))
             if any(game.campaigns for game in games):
                 cursor.execute(sql.read("postgres/campaigns.sql", **ROLES))
                 for table in DECIDED:

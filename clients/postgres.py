@@ -41,7 +41,7 @@ def moderator_dsn(settings: Settings) -> str:
 
 
 def keeper_dsn(settings: Settings) -> str:
-    """Connection string of the role that may add what is final, and the history."""
+    """Connection string of the role that adds what is final, the history and announcements."""
     return _role_dsn(settings, KEEPER, "postgres_keeper")
 
 

@@ -92,6 +92,7 @@ def _services(settings: Settings) -> Iterator[Service]:
     yield _dashboard(settings)
     yield _api(settings)
     yield _monitor(settings)
+    yield Service("announcer", ["python", "-m", "compose.announcer"], {}, lambda: None)
 
 
 def _postgres(settings: Settings) -> Service:

@@ -59,7 +59,7 @@ from dashboard.answers import (
 from dashboard.batches import Batches
 from dashboard.headers import HEADERS
 from dashboard.prefix import Stripped, without
-from dashboard.questions import own_questions, own_trouble, seasons
+from dashboard.questions import announcements, own_questions, own_trouble, seasons
 from dashboard.questions.seasons import about_season, minute_of, season_of
 from dashboard.refresh import Refreshed
 from games import score
@@ -75,7 +75,7 @@ SWITCH_SECONDS = 0.0005
 METHODS = ("GET", "HEAD", "OPTIONS")
 # Beside those that a page of another origin may always see and send.
 SHOWN_HEADERS = ("ETag", "Retry-After", "Content-Disposition")
-SENT_HEADERS = ("Authorization", "If-None-Match")
+SENT_HEADERS = ("Authorization", "If-None-Match", "Last-Event-ID")
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,7 @@ def _questions(settings: Settings) -> list[Question]:
             ("season", "at", "sink", "limit", "offset", FORMAT),
         ),
         *seasons.questions(),
+        *announcements.questions(),
         Question(
             "/api/rejects",
             "the last rejected messages",

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from boards.ids import says_something, visible
+from boards.ids import label, line, visible
 from dashboard.download import CSV, File
 
 STYLE = Path(__file__).with_name("style.css")
@@ -23,19 +23,11 @@ SPARK_HEIGHT, SPARK_POINTS = 20, 60  # of a small chart, in its own units
 PLOT_WIDTH, PLOT_HEIGHT = 600, 120  # of a plot, likewise
 MISSING = "N/A"
 MARK = ' class="marked" aria-current="true"'
-JOINER = "\u200d"  # what makes one picture of several emoji
 
 
 def show(html: str) -> None:
     """Show HTML whose texts have gone through `text`."""
     st.markdown(html, unsafe_allow_html=True)
-
-
-def line(value: object) -> str:
-    """What others wrote as one line of characters that can be seen."""
-    characters = str(value or "")
-    visible = (each if each.isprintable() or each == JOINER else " " for each in characters)
-    return "".join(visible).strip()
 
 
 def text(value: object, length: int = CUT_LENGTH) -> str:
@@ -50,12 +42,6 @@ def text(value: object, length: int = CUT_LENGTH) -> str:
 def identity(value: str, length: int = WHOLE_LENGTH) -> str:
     """An id as HTML, in which no blank or sign is unseen: no other id looks the same."""
     return _cut(visible(value), length)
-
-
-def label(name: str | None, known_by: str) -> str:
-    """A name on one line; the id, as people can tell it from others, where there is no name."""
-    is_named = says_something(line(name)) and name != known_by
-    return line(name) if is_named else visible(known_by)
 
 
 def _cut(whole: str, length: int) -> str:

@@ -125,6 +125,8 @@ class Board(Table):
     may_be_empty it is no trouble when it has no rows: for example in the first hour after the
                 start, for a board that compares an hour with the one before
     why_empty   what its panel says when it has no rows
+    announced   what is told of it (docs/announcements.md): a new "leader", an "entry" into the top,
+                a "milestone", a "streak", the "winner" of a season
     """
 
     value: str
@@ -140,9 +142,14 @@ class Board(Table):
     everybody: str | None = None
     may_be_empty: bool = False
     why_empty: str = "Nothing here yet"
+    announced: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if {"leader", "entry", "milestone"} & {*self.announced} and not (
+            self.is_seasonal and self.is_total
+        ):
+            raise ValueError(f"{self.name}: who leads is told of totals of a season only")
         if self.keeps_best and not (self.period and self.value == self.grows[0]):
             raise ValueError(f"{self.name}: only totals that grow within a period can be cut")
 
@@ -258,6 +265,11 @@ class Game:
     def seasonal(self) -> tuple[Board, ...]:
         """The boards that begin anew with each season: they are what a season leaves."""
         return tuple(board for board in self.boards if board.is_seasonal)
+
+    @property
+    def announced(self) -> tuple[Board, ...]:
+        """The boards of which something is told."""
+        return tuple(board for board in self.boards if board.announced)
 
     @property
     def listed(self) -> tuple[Table, ...]:

@@ -53,6 +53,7 @@ TOP_TEAMS = Board(
     accent="blue",
     newest="reached_at",
     everybody="team_mvps",
+    announced=("leader", "entry", "milestone", "winner"),
 )
 TOP_PLAYERS = Board(
     name="top_players",
@@ -68,6 +69,7 @@ TOP_PLAYERS = Board(
     accent="teal",
     newest="reached_at",
     everybody="player_totals",
+    announced=("leader", "entry", "winner"),
 )
 HOT_STREAKS = Board(
     name="hot_streaks",
@@ -83,6 +85,7 @@ HOT_STREAKS = Board(
     accent="orange",
     newest="window_end",
     late_events="late_events",
+    announced=("streak",),
 )
 TEAM_MVPS = Board(
     name="team_mvps",
@@ -96,6 +99,7 @@ TEAM_MVPS = Board(
     entity=PLAYER,
     show=percent,
     accent="purple",
+    announced=("winner",),
 )
 
 MOST_IMPROVED = Board(

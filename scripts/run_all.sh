@@ -73,7 +73,7 @@ stop_unless_detached() {
 trap stop_unless_detached EXIT
 trap 'exit 130' INT TERM
 
-say "Starting PostgreSQL, ZooKeeper, Kafka, Flink, injectors, dashboard, API and monitor"
+say "Starting PostgreSQL, ZooKeeper, Kafka, Flink, injectors, dashboard, API, monitor and announcer"
 python -m compose \
     launch postgres zookeeper kafka registry jobmanager taskmanager \
     then start postgres kafka registry then create \

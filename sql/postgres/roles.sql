@@ -1,7 +1,8 @@
 -- Flink writes its tables and nothing else; the dashboard reads the views and
 -- nothing else; the moderator looks players and teams up, adds decisions, and
--- nothing else; the keeper reads the boards, adds what is final and the history,
--- and nothing else. Views run with their owner's rights, so no role needs another's schema.
+-- nothing else; the keeper reads the boards, adds what is final, the history and
+-- what is announced, and nothing else. Views run with their owner's rights, so no
+-- role needs another's schema.
 -- Statements and forgotten transactions end by themselves, and no role takes all
 -- connections.
 DO $$$$

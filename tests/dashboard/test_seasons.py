@@ -367,7 +367,7 @@ def test_a_crash_at_any_step_makes_no_second_and_no_missing_award(stores, db):
         fill(db, start, few)
     ban(db, "u1")
     tiers.set_rule(stores.settings, TOP_PLAYERS, [Tier("crown", 1, 1), Tier("cup", 2, 2)], "Ada")
-    command = [sys.executable, "-m", "tests.dashboard.killed", *map(str, starts)]
+    command = [sys.executable, "-m", "tests.dashboard.killed", "finish", *map(str, starts)]
     done = subprocess.run(
         command, env=stores.environment, cwd=PROJECT, capture_output=True, text=True, timeout=300
     )
