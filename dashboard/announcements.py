@@ -1,20 +1,24 @@
-"""What was told of the boards, read once a second for all viewers and streams together."""
+"""What was told of the boards: read once a second for all together, and shown as a ticker."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 
 from boards import announced
 from boards.postgres import PostgresSink
 from boards.snapshot import Row
 from clients.errors import BoardsUnavailable
+from dashboard import html
 from dashboard.health import Watch
 from games.board import Game
 from settings import Settings
 
 READ_SECONDS, WAIT_SECONDS = 1, 3
 LAST = 100  # are in memory
+SHOWN, SHOWN_FOR = 5, timedelta(minutes=10)  # by the ticker, where there is room
+SENTENCE_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,33 @@ def _read(game: Game, settings: Settings) -> Told:
 def missing(settings: Settings) -> str | None:
     """Why there can be no announcements; None when there can."""
     return None if PostgresSink(settings).is_needed else announced.NEEDED
+
+
+def ticker(game: Game, settings: Settings) -> str:
+    """What was told last, as a line of HTML; nothing for games of which nothing is told.
+
+    Whoever was banned since is left out.
+    """
+    if not game.announced:
+        return ""
+    now = datetime.now(UTC)
+    rows = [
+        row
+        for row in latest(game, settings).rows
+        if row["banned_at"] is None and now - row["announced_at"] < SHOWN_FOR
+    ][:SHOWN]
+    # A wall keeps room for it, so that no board jumps.
+    if not (rows or html.is_wall()):
+        return ""
+    listed = "".join(_item(game, row) for row in rows)
+    return f'<section class="ticker" aria-label="What has changed"><ul>{listed}</ul></section>'
+
+
+def _item(game: Game, row: Row) -> str:
+    said, name = row["sentence"], row["entity_name"]
+    words = html.text(said, SENTENCE_LENGTH)
+    if name and said.startswith(f"{name} "):
+        page = game.board(row["board"]).entity.page
+        after = html.text(said.removeprefix(name), SENTENCE_LENGTH)
+        words = f"{html.link(page, row['entity_id'], name)} {after}"
+    return f"<li><time>{row['announced_at']:%H:%M}</time> {words}</li>"

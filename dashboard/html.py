@@ -262,7 +262,7 @@ MANY_BOARDS = 5  # so many stand three side by side where there is room
 # Sizes of a wall in rem: the width of a board where two or three stand side by side, and of one
 # without its trend; the heights of what is above the boards, of a board, and of its ten places.
 TWO_WIDTH, THREE_WIDTH, TREND_WIDTH = 49, 39, 6
-TOP_HEIGHT, BOARD_HEIGHT, PLACES_HEIGHT = 3.6, 24.5, 18
+TOP_HEIGHT, BOARD_HEIGHT, PLACES_HEIGHT = 5.4, 24.5, 18
 SMALL_WALL = 1600  # px; a narrower screen shows larger names in place of trends
 
 
@@ -286,6 +286,7 @@ def wall(boards: int) -> str:
     .ranks .rank {{ width: 2rem; }}
     .stMainBlockContainer {{ padding: 1rem 1.5rem 0; max-width: none; }}
     .facts {{ font-size: 1.35rem; }}
+    .ticker {{ font-size: 1.1rem; }}
     .winners {{ position: fixed; top: 0.5rem; right: 1.5rem; z-index: 5; border: 0; padding: 0; }}
     .winners dd:not(:nth-of-type(1)) {{ display: none; }}
     @media (min-width: 1101px) {{

@@ -14,7 +14,7 @@ from boards.seasons import RUNNING, Season
 from boards.sinks import Sink
 from boards.snapshot import STALE_SECONDS, Boards, Row
 from clients.errors import BoardsUnavailable
-from dashboard import health, html, refresh, replay, seasons
+from dashboard import announcements, health, html, refresh, replay, seasons
 from dashboard.choices import choose_game, games_with_boards, in_address, unknown
 from dashboard.html import duration, line, text
 from dashboard.refresh import Refreshed, Since
@@ -307,7 +307,7 @@ def _header(game: Game, sink: Sink, latest: Refreshed, is_paused: bool) -> None:
     figures["Events/s"] = html.number(counts.events_per_second, "{:,.0f}".format)
     figures |= {title: html.number(counts.rows.get(title)) for title in game.counts}
     figures |= {"Season": _season(latest.boards), "Read from": sink.title}
-    html.show(html.facts(figures))
+    html.show(html.facts(figures) + announcements.ticker(game, settings))
     if latest.trouble:
         kept = " The boards below are the last that were read." if as_of else ""
         html.notice(f"{text(latest.trouble, 400)}{kept}")

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import games
 from boards import history, last_events, lookups, moderation, prizes, sinks
+from boards.announcements import called
 from boards.history import Step
 from boards.last_events import Recent
 from boards.lookups import Player, Team
@@ -23,7 +24,8 @@ from boards.tiers import Rule, Tier
 from clients.errors import BoardsUnavailable
 from compose.lag import Lag
 from compose.status import Job, Status
-from dashboard import health, html, login, navigation, refresh
+from dashboard import announcements, health, html, login, navigation, refresh
+from dashboard.announcements import Told
 from dashboard.health import Health, Rejects
 from dashboard.pages import live, pipeline, season
 from dashboard.pages.score import sessions
@@ -71,6 +73,7 @@ def page(monkeypatch):
         known_seasons=(),
         past=None,
         steps=(),
+        told=(),
         **parameters,
     ):
         def refreshed(game, sink, _):
@@ -88,6 +91,7 @@ def page(monkeypatch):
         monkeypatch.setattr(health, "watch", answering(services))
         monkeypatch.setattr(health, "sink_in_use", lambda _: sinks.sink(in_use, Settings()))
         monkeypatch.setattr(health, "watch_rejects", answering(rejected))
+        monkeypatch.setattr(announcements, "latest", lambda *_: Told(tuple(told)))
         run.asked, run.latest = [], latest or latest_of()
         run.seasons, run.past, run.steps = known_seasons, past, steps
         if module:
@@ -476,6 +480,71 @@ def test_on_a_wall_there_is_no_chrome(page):
     assert ".stHeader, .st-key-pages, .st-key-controls" not in "".join(
         each.proto.body for each in page().get("html")
     )
+
+
+# What was told
+
+
+def announcement(number, name="Ada", age_seconds=0, banned_at=None, **other):
+    """One as the table has it."""
+    return {
+        "announcement_number": number,
+        "announced_at": datetime.now(UTC) - timedelta(seconds=age_seconds),
+        "board": "top_players",
+        "kind": "top_3",
+        "sentence": f"{name} enters the top {number} of Top players (1,451 points).",
+        "entity_kind": "player",
+        "entity_id": f"u{number}",
+        "entity_name": name,
+        "banned_at": banned_at,
+    } | other
+
+
+def ticker(test):
+    """The sentences of the ticker, without their times; None when there is none."""
+    found = [
+        each
+        for markdown in test.markdown
+        for each in tree(markdown.value).iter("section")
+        if each.get("class") == "ticker"
+    ]
+    if not found:
+        return None
+    return [
+        " ".join("".join(each.itertext()).split()[1:]) for each in found[0].find("ul").iter("li")
+    ]
+
+
+def test_what_was_told_last_stands_above_the_boards(page):
+    now = datetime.now(UTC)
+    told = [announcement(7), announcement(6, age_seconds=60), announcement(5, banned_at=now)]
+    told += [announcement(4, age_seconds=601), announcement(3, age_seconds=700)]
+    hour = "The last hour of season 2026-11-27 has begun: it ends at 00:00 UTC."
+    nobody = {"board": None, "entity_id": None, "entity_name": None, "entity_kind": None}
+    test = page(told=[announcement(8, **nobody, sentence=hour), *told])
+    assert ticker(test) == [
+        hour,
+        "Ada enters the top 7 of Top players (1,451 points).",
+        "Ada enters the top 6 of Top players (1,451 points).",
+    ]
+    assert {"player?player=u7", "player?player=u6"} <= {*links(test)}
+    assert len(ticker(page(told=[announcement(number) for number in range(9)]))) == 5
+
+
+def test_a_wall_keeps_room_for_what_is_told(page):
+    assert ticker(page()) is None
+    assert ticker(page(view="wall")) == []
+    assert len(ticker(page(view="wall", told=[announcement(1)]))) == 1
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_within_sentences_are_text(page, name):
+    called_ = called(name, "u1")
+    said = f"{called_} enters the top 1 of Top players (1,451 points)."
+    test = page(told=[announcement(1, called_)])
+    assert ticker(test) == [" ".join(said.split())]
+    values = [each.value for each in test.markdown]
+    assert not any("<script" in each or "**bold**" in each for each in values)
 
 
 # Several games
