@@ -150,6 +150,12 @@ class Settings:
     streak_alarm: float = _setting(
         4.0, "a hot streak above this is told of; 0 = none", least=0, most=1_000
     )
+    webhooks_file: str = _setting(
+        "", "file that lists the webhooks that are told of announcements, one a line; empty = none"
+    )
+    webhook_secret_file: str = _setting(
+        "", "file that holds the secret that signs what is sent to them; empty = no signature"
+    )
 
     silent_partition_seconds: int = _setting(
         30, "after this long a silent partition holds back no window", least=10, most=86_400

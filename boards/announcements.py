@@ -269,9 +269,7 @@ def _leader(
     has_led = first == memory.candidate and others <= memory.candidate_value
     began = memory.candidate_since if has_led else look.at
     if look.at - began < settings.leader_seconds * 1000:
-        return [], replace(
-            memory, candidate=first, candidate_since=began, candidate_value=value
-        )
+        return [], replace(memory, candidate=first, candidate_since=began, candidate_value=value)
     count = memory.leaders + 1
     words = f"now leads {board.title} ({_shown(board, value)})"
     told = _about(board, rows[0], look, memory.season, "leader", words, str(count))

@@ -47,6 +47,7 @@ SELECT %s, CASE WHEN %s THEN COALESCE(MAX(announcement_number), 0) ELSE 0 END
 FROM announcements.records
 ON CONFLICT (receiver) DO NOTHING
 """
+FORGET = "DELETE FROM announcements.deliveries WHERE receiver <> ALL (%s)"
 DELIVERED = """
 UPDATE announcements.deliveries
 SET up_to = %s, delivered = delivered + 1, last_error = NULL, failing_since = NULL
@@ -86,9 +87,14 @@ class Receiver(Protocol):
     gets what comes after it was named first, and others get all.
     """
 
-    name: str
-    patience_seconds: float | None
-    begins_now: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def patience_seconds(self) -> float | None: ...
+
+    @property
+    def begins_now(self) -> bool: ...
 
     def send(self, announcement: Row) -> None:
         """Hand an announcement over. Raises NotTaken or Refused."""
@@ -107,14 +113,17 @@ def listed(settings: Settings) -> list[Row]:
 
 
 @contextmanager
-def sending(settings: Settings, receivers: Sequence[Receiver]) -> Iterator[None]:
-    """Deliver what there is and what comes to these receivers, and to no others any more.
+def sending(
+    settings: Settings, receivers: Sequence[Receiver], *, are_all: bool = True
+) -> Iterator[None]:
+    """Deliver what there is and what comes to these receivers.
 
-    Raises psycopg2.Error when it cannot begin.
+    When they are all, others are forgotten. Raises psycopg2.Error when it cannot begin.
     """
     names = [each.name for each in receivers]
     with closing(postgres.connect(postgres.keeper_dsn(settings))) as db, db.cursor() as cursor:
-        cursor.execute("DELETE FROM announcements.deliveries WHERE receiver <> ALL (%s)", [names])
+        if are_all:
+            cursor.execute(FORGET, [names])
         for each in receivers:
             cursor.execute(BEGIN, [each.name, each.begins_now])
     stopped = Event()

@@ -12,14 +12,16 @@ from contextlib import closing, contextmanager, suppress
 
 import psycopg2
 
-from boards import announced, announcements, deliveries
+from boards import announced, announcements, deliveries, webhooks
 from boards.announced import KafkaCopy, Remembered
 from boards.announcements import Look, Memory, just_over
+from boards.deliveries import Receiver
 from boards.postgres import PostgresSink
 from boards.seasons import moment, past_boards
 from boards.sinks import Sink, sink
 from clients import postgres
-from clients.errors import BoardsUnavailable, JobError, first_line
+from clients.errors import BoardsUnavailable, JobError, SetupError, first_line
+from compose.status import Status
 from games import chosen
 from games import season as lengths
 from games.board import Game
@@ -94,6 +96,24 @@ class Announcer:
             self._length = lengths.SEASONS[length or self._settings.season]
 
 
+class Deliveries:
+    """The duty to notice who takes no announcements; the announcer does the work."""
+
+    name = "deliveries"
+    every_seconds = 20
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def look(self, found: Status) -> str | None:
+        """Who has failed for the longest time, and why."""
+        if not PostgresSink(self._settings).is_needed:
+            return None
+        rows = [row for row in deliveries.listed(self._settings) if row["failing_since"]]
+        row = min(rows, key=lambda each: each["failing_since"], default=None)
+        return f"{row['receiver']} takes no announcements: {row['last_error']}" if row else None
+
+
 @contextmanager
 def alone(settings: Settings) -> Iterator[Callable[[], None]]:
     """Wait until nobody else tells. Gives what raises psycopg2.Error when that is unknown."""
@@ -115,14 +135,20 @@ def alone(settings: Settings) -> Iterator[Callable[[], None]]:
 
 
 def tell(settings: Settings) -> None:
-    """Look at the boards of all games again and again.
+    """Look at the boards of all games again and again, until a file of webhooks changes.
 
-    Raises psycopg2.Error when the database goes away: then all begins anew.
+    Raises psycopg2.Error when the database goes away. In both cases all begins anew.
     """
     announcers = [Announcer(settings, game) for game in chosen(settings) if game.announced]
-    trouble = None
-    with alone(settings) as check, deliveries.sending(settings, [KafkaCopy(settings)]):
-        while True:
+    receivers: list[Receiver] = [KafkaCopy(settings)]
+    trouble, files, are_all = None, webhooks.stamp(settings), True
+    try:
+        receivers += webhooks.read(settings)
+    except SetupError as error:
+        log.error("No webhook is told: %s", error)
+        are_all = False
+    with alone(settings) as check, deliveries.sending(settings, receivers, are_all=are_all):
+        while webhooks.stamp(settings) == files:
             began = time.monotonic()
             check()
             try:

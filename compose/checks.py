@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from boards import schemas
+from boards import schemas, webhooks
 from boards.kafka import check_topics
 from clients.errors import SetupError
 from compose import flink, services
@@ -39,6 +39,7 @@ def check(settings: Settings) -> None:
     schemas.check(chosen(settings), settings)
     flink.check_memory(settings)
     _check_files(settings)
+    webhooks.read(settings)
     for folder in (settings.state, Path(sys.prefix)):
         _check_path(folder)
     _make_state_folder(settings)

@@ -16,8 +16,11 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from boards import deliveries
+from boards.postgres import PostgresSink
 from boards.shared_ids import SharedIds
 from boards.sinks import RejectCounter, sink
+from boards.snapshot import Row
 from clients import flink
 from clients.errors import BoardsUnavailable, JobError
 from compose import services
@@ -66,7 +69,10 @@ class Monitor(Collector):
         self._upkeep.look(found)
         heap, shared = _heap(self._settings), self._shared_ids.count
         behind = self._upkeep.behind_seconds
-        self._latest = list(metrics(found, rejected, heap, self._settings, shared, behind))
+        receivers = _receivers(self._settings)
+        self._latest = list(
+            metrics(found, rejected, heap, self._settings, shared, behind, receivers)
+        )
 
     def collect(self) -> Iterable[Metric]:
         return self._latest
@@ -106,6 +112,7 @@ def metrics(
     settings: Settings,
     shared_ids: int = 0,
     behind_seconds: Mapping[str, float] | None = None,
+    receivers: Iterable[Row] = (),
 ) -> Iterator[Metric]:
     """A status as metrics; what is not known is left out."""
     yield _gauge("healthy", "1 when scripts/status.sh finds no problem", found.is_healthy)
@@ -138,10 +145,36 @@ def metrics(
     yield shared
     behind = "seconds for which a duty has been behind, 0 when it is not"
     yield _gauges("upkeep_behind_seconds", behind, "duty", behind_seconds or {})
+    yield from _deliveries(receivers)
     late = "events of the newest season that came too late for the board"
     yield _gauges("late_events", late, "board", found.late_events)
     of = "heap of all TaskManagers: what is used, and the limit (max)"
     yield _gauges("taskmanager_heap_bytes", of, "of", heap)
+
+
+def _deliveries(receivers: Iterable[Row]) -> Iterator[Metric]:
+    counted = {
+        "delivered": "announcements that the receiver has taken",
+        "failures": "how often the receiver has not taken an announcement",
+        "dropped": "announcements that were too old for the receiver, or that it refused",
+    }
+    families = {
+        name: _counter(f"announcements_{name}", help, "receiver") for name, help in counted.items()
+    }
+    for row in receivers:
+        for name, family in families.items():
+            family.add_metric([row["receiver"]], row[name])
+    yield from families.values()
+
+
+def _receivers(settings: Settings) -> list[Row]:
+    if not PostgresSink(settings).is_needed:
+        return []
+    try:
+        return deliveries.listed(settings)
+    except BoardsUnavailable as error:
+        log.warning("Deliveries of announcements were not counted: %s", error)
+        return []
 
 
 def _jobs(found: Status, settings: Settings) -> Iterator[Metric]:

@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 
 from clients.errors import BoardsUnavailable, JobError, first_line
 from compose import troubles
+from compose.announcer import Deliveries
 from compose.campaigns import Campaigns
 from compose.history import History
 from compose.seasons import Seasons
@@ -54,6 +55,7 @@ class Upkeep:
             Seasons(settings),
             Campaigns(settings),
             History(settings),
+            Deliveries(settings),
         )
         self._looked_at: dict[str, float] = {}
         self._troubles = {each.duty: each for each in troubles.listed(settings)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 
-from boards import announced
+from boards import announced, deliveries
 from boards.postgres import PostgresSink
 from boards.snapshot import Row
 from clients.errors import BoardsUnavailable
@@ -15,7 +15,7 @@ from dashboard.health import Watch
 from games.board import Game
 from settings import Settings
 
-READ_SECONDS, WAIT_SECONDS = 1, 3
+READ_SECONDS, RECEIVERS_SECONDS, WAIT_SECONDS = 1, 5, 3
 LAST = 100  # are in memory
 SHOWN, SHOWN_FOR = 5, timedelta(minutes=10)  # by the ticker, where there is room
 SENTENCE_LENGTH = 200
@@ -58,6 +58,23 @@ def _read(game: Game, settings: Settings) -> Told:
 def missing(settings: Settings) -> str | None:
     """Why there can be no announcements; None when there can."""
     return None if PostgresSink(settings).is_needed else announced.NEEDED
+
+
+def receivers(settings: Settings) -> list[Row]:
+    """Who gets announcements, and how that goes; nothing while it is not known."""
+    return _watch_receivers(settings).latest(WAIT_SECONDS) or []
+
+
+@cache
+def _watch_receivers(settings: Settings) -> Watch[list[Row]]:
+    return Watch("receivers of announcements", partial(_receivers, settings), RECEIVERS_SECONDS)
+
+
+def _receivers(settings: Settings) -> list[Row]:
+    try:
+        return [] if missing(settings) else deliveries.listed(settings)
+    except BoardsUnavailable:  # the page says it already
+        return []
 
 
 def ticker(game: Game, settings: Settings) -> str:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from boards import sinks
 from boards.sinks import Sink
-from boards.snapshot import STALE_SECONDS
+from boards.snapshot import STALE_SECONDS, Row
 from compose.status import Job, Status, counted
-from dashboard import health, html
+from dashboard import announcements, health, html
 from dashboard.choices import choose_game
 from dashboard.download import rejects_file
 from dashboard.health import Health, Rejects
@@ -55,6 +55,8 @@ def _pipeline(game: Game) -> None:
         html.notice("<br/>".join(text(each, 400) for each in reasons))
     html.show(_picture(game, latest, sink))
     html.show(f"<h2>Jobs <small>{_flink_link()}</small></h2>{_jobs(game, latest)}")
+    if game.announced and (receivers := announcements.receivers(settings)):
+        html.show(f"<h2>Announcements</h2>{_receivers(receivers)}")
     if game.rejects:
         rejects = health.watch_rejects(game, sink.name, settings)
         _left_out(rejects.latest(wait_seconds=3), game.table(game.rejects).kept)
@@ -211,6 +213,26 @@ def _job(name: JobName, each: Job, latest: Health) -> list[str]:
         f"{each.restarts:,}",
         f"{each.duplicates:,}",
     ]
+
+
+def _receivers(receivers: Iterable[Row]) -> str:
+    heads = {"Receiver": "name", "State": "state", "Taken": "n", "Failures": "n", "Dropped": "n"}
+    rows = [
+        [
+            text(row["receiver"]),
+            _taking(row),
+            *(f"{row[name]:,}" for name in ("delivered", "failures", "dropped")),
+        ]
+        for row in receivers
+    ]
+    return html.table("Receivers of announcements", heads, rows, "jobs wide")
+
+
+def _taking(row: Row) -> str:
+    if row["failing_since"] is None:
+        return '<span class="good">well</span>'
+    why = f"{row['last_error']}, since {html.moment(row['failing_since'])} UTC"
+    return f'<span class="bad">{text(why, 200)}</span>'
 
 
 def _left_out(rejects: Rejects | None, kept: Kept | None) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from threading import Event, Thread
+from threading import Thread
 
 import psycopg2
 import pytest
@@ -19,11 +19,13 @@ from boards.kafka import ANNOUNCEMENTS, records_since
 from clients import postgres
 from compose import announcer
 from compose.announcer import Announcer
+from compose.status import Status
 from games import season as lengths
 from games.score import GAME, TOP_TEAMS
 from settings import PROJECT
 from tests.conftest import Stack, eventually, page_server
 from tests.dashboard.test_seasons import OLD, TABLES, ban, fill, of_day
+from tests.receiving import Receiving, receiver
 
 TODAY = lengths.SEASONS["day"].start_of(int(time.time() * 1000))
 
@@ -94,7 +96,10 @@ def copied(stack: Stack, cursor) -> list[str]:
 
 def begin(stack: Stack) -> None:
     """Let the copy begin with the first announcement."""
-    with closing(postgres.connect(postgres.keeper_dsn(stack.settings))) as db, db.cursor() as cursor:
+    with (
+        closing(postgres.connect(postgres.keeper_dsn(stack.settings))) as db,
+        db.cursor() as cursor,
+    ):
         cursor.execute(deliveries.BEGIN, [KafkaCopy.name, False])
 
 
@@ -197,14 +202,9 @@ def test_a_crash_at_any_step_tells_nothing_twice_and_leaves_nothing_out(stack, d
 def test_a_service_that_is_killed_and_started_again_tells_each_once(stack, db, sink):
     stack = stack.changed(sink=sink)
     write(stack, {"a": 900, "b": 100}, sink)
-
-    def remembers() -> None:
-        db.execute("SELECT FROM announcements.memory")
-        assert db.rowcount
-
     process = stack.begin("compose.announcer")
     try:
-        eventually(remembers)
+        eventually(lambda: remembers(db))
         for number in range(1, 6):
             write(stack, {"a": 1_000 * number, "b": 100}, sink)
             time.sleep(0.7 * number)  # at another moment each time
@@ -218,6 +218,11 @@ def test_a_service_that_is_killed_and_started_again_tells_each_once(stack, db, s
         process.kill()
         process.wait()
     assert told(db) == said
+
+
+def remembers(cursor) -> None:
+    cursor.execute("SELECT FROM announcements.memory")
+    assert cursor.rowcount
 
 
 def expect(found: list[str], wanted: list[str]) -> None:
@@ -256,6 +261,68 @@ def test_the_keeper_forgets_old_announcements_and_changes_none(stack, db):
         pytest.raises(psycopg2.errors.InsufficientPrivilege),
     ):
         cursor.execute("UPDATE announcements.records SET sentence = 'x'")
+
+
+# Webhooks
+
+
+def test_webhooks_get_each_whatever_they_answer_and_keep_nobody_waiting(stack, db, tmp_path):
+    """One hangs, refuses and then takes; the other one, the table and the topic do not wait."""
+    file = tmp_path / "webhooks"
+    file.touch(0o600)
+
+    def said_to(one: Receiving) -> list[str]:
+        return [json.loads(body)["sentence"] for body in one.taken]
+
+    def trouble_of(says: str) -> None:
+        why = announcer.Deliveries(stack.settings).look(Status())
+        assert why and says in why and "secret" not in why, why
+
+    def expect_receivers(*counts: tuple[int, int]) -> None:
+        rows = deliveries.listed(stack.settings)
+        found = [(row["delivered"], row["dropped"]) for row in rows if row["receiver"] != "kafka"]
+        assert sorted(found) == sorted(counts)
+
+    said = [f"Team a passes {number},000 points." for number in range(1, 5)]
+    with receiver() as bad, receiver() as good:
+        file.write_text(f"{bad.url}\n{good.url}\n")
+        own = stack.changed(webhooks_file=file)
+        write(stack, {"a": 900})
+        process = own.begin("compose.announcer")
+        try:
+            eventually(lambda: expect_receivers((0, 0), (0, 0)))
+            eventually(lambda: remembers(db))
+            bad.answer = None
+            write(stack, {"a": 1_000})
+            eventually(lambda: expect(said_to(good), said[:1]))
+            eventually(lambda: expect(copied(stack, db), said[:1]))
+            eventually(lambda: trouble_of("does not answer within 10 s"))
+            bad.answer = 503
+            write(stack, {"a": 2_000})
+            eventually(lambda: expect(said_to(good), said[:2]))
+            eventually(lambda: trouble_of("it answers 503"))
+            assert said_to(bad) == []
+            bad.answer = 200
+            eventually(lambda: expect(said_to(bad), said[:2]))
+            eventually(lambda: expect_receivers((2, 0), (2, 0)))
+            assert announcer.Deliveries(stack.settings).look(Status()) is None
+            # Refused for good, it is not tried again; and a crash repeats nothing.
+            bad.answer = 404
+            write(stack, {"a": 3_000})
+            eventually(lambda: expect_receivers((2, 1), (3, 0)))
+            bad.answer = 200
+            process.kill()
+            process.wait()
+            process = own.begin("compose.announcer")
+            write(stack, {"a": 4_000})
+            eventually(lambda: expect(said_to(bad), [*said[:2], said[3]]))
+            eventually(lambda: expect(said_to(good), said))
+            # Another list is read while the service runs.
+            file.write_text(f"{good.url}\n")
+            eventually(lambda: expect_receivers((4, 0)))
+        finally:
+            process.kill()
+            process.wait()
 
 
 # The API
@@ -302,9 +369,7 @@ def test_a_stream_has_what_comes_and_goes_on_after_the_last_one(stack, db, modul
     with page_server(module, environment=stack.environment) as address:
         asked = f"{address}/api/announcements/stream"
         new = requests.get(asked, stream=True, timeout=60)
-        after = requests.get(
-            asked, stream=True, timeout=60, headers={"Last-Event-ID": str(first)}
-        )
+        after = requests.get(asked, stream=True, timeout=60, headers={"Last-Event-ID": str(first)})
         assert new.headers["Content-Type"].startswith("text/event-stream")
         write(stack, {"a": 3_000})
         telling.look()

@@ -74,6 +74,7 @@ def page(monkeypatch):
         past=None,
         steps=(),
         told=(),
+        receivers=(),
         **parameters,
     ):
         def refreshed(game, sink, _):
@@ -92,6 +93,7 @@ def page(monkeypatch):
         monkeypatch.setattr(health, "sink_in_use", lambda _: sinks.sink(in_use, Settings()))
         monkeypatch.setattr(health, "watch_rejects", answering(rejected))
         monkeypatch.setattr(announcements, "latest", lambda *_: Told(tuple(told)))
+        monkeypatch.setattr(announcements, "receivers", lambda _: list(receivers))
         run.asked, run.latest = [], latest or latest_of()
         run.seasons, run.past, run.steps = known_seasons, past, steps
         if module:
@@ -616,6 +618,19 @@ def test_the_pipeline_is_shown_from_events_to_page(page):
     assert name == "score: top_teams to postgres"
     assert figures == ["RUNNING", "50 /s", "20 /s", "120", "3 s ago", "0", "7"]
     assert "alert" not in "".join(each.value for each in test.markdown)
+
+
+def test_receivers_of_announcements_are_shown_with_what_is_wrong(page):
+    counts = {"delivered": 1_204, "failures": 3, "dropped": 1}
+    well = {"receiver": "kafka", "failing_since": None, "last_error": None, **counts}
+    since = datetime.now(UTC)
+    bad = {"receiver": "<b> 1f", "failing_since": since, "last_error": "it answers 503"}
+    test = page(module="pipeline", receivers=[well, bad | counts])
+    assert tables(test)["Receivers of announcements"] == [
+        ["kafka", "well", "1,204", "3", "1"],
+        ["<b> 1f", f"it answers 503, since {since:%H:%M:%S} UTC", "1,204", "3", "1"],
+    ]
+    assert "Announcements" not in words(page(module="pipeline"))
 
 
 def test_rejects_are_counted_by_reason_and_shown_as_text(page):

@@ -143,9 +143,7 @@ def test_who_is_ahead_without_a_doubt_is_told_while_all_go_on(telling):
 def test_without_a_wait_a_leader_is_told_at_once():
     telling = Telling(replace(SETTINGS, leader_seconds=0))
     telling.look(players={"a": 1})
-    assert telling.look(players={"a": 1, "b": 2}) == [
-        "Name of b now leads Top players (2 points)."
-    ]
+    assert telling.look(players={"a": 1, "b": 2}) == ["Name of b now leads Top players (2 points)."]
 
 
 def test_a_board_that_is_computed_again_tells_nothing_until_it_is_there(telling):
@@ -359,7 +357,10 @@ def test_what_waits_is_told_when_there_is_room_and_winners_wait_longest():
     telling.look(players=CROWD)
     at = START + timedelta(days=2)
     final = replace(held_season(GAME, DAY, millis(START)), final_at=at)
-    held = {"top_players": rows(TOP_PLAYERS, {"a": 7}, at), "top_teams": rows(TOP_TEAMS, {"a": 7}, at)}
+    held = {
+        "top_players": rows(TOP_PLAYERS, {"a": 7}, at),
+        "top_teams": rows(TOP_TEAMS, {"a": 7}, at),
+    }
     said = telling.look(final=[(final, past_boards(GAME, held, at))], teams={"a": 900})
     said += telling.look(seconds=40, teams={"a": 1_000}, players=CROWD)
     said += telling.look(seconds=100, players=CROWD)

@@ -61,7 +61,7 @@ FIXED = {
     "kafka_sasl_mechanism", "kafka_username", "kafka_password_file",
     "dashboard_address", "page_without_login", "oidc_metadata_url", "oidc_client_id",
     "oidc_client_secret_file", "oidc_allowed", "oidc_moderators",
-    "api_token_file", "moderation_page",
+    "api_token_file", "moderation_page", "webhooks_file", "webhook_secret_file",
 }  # fmt: skip
 
 # By its defaults, or by JOB_MANAGER_RPC_ADDRESS.

@@ -193,6 +193,7 @@ def test_a_pod_is_given_the_passwords_that_it_needs_as_the_files_that_are_read(n
     (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["secretName"] == "passwords"
     known = {*passwords.NAMES, "oidc_client_secret", "schema_registry_login"}
+    known |= {"webhooks", "webhook_secret"}
     assert all(item["key"] == item["path"] and item["key"] in known for item in secret["items"])
     given = [item["key"] for item in secret["items"]]
     assert len(given) == len(set(given))

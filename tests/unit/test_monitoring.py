@@ -63,7 +63,8 @@ def samples(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
 @pytest.fixture(scope="module")
 def told() -> dict[tuple[str, str], float]:
     behind = {"seasons": 130.0}
-    return samples(monitor.metrics(STATUS, REJECTED, HEAP, Settings(), 2, behind))
+    receivers = [{"receiver": "kafka", "delivered": 9, "failures": 4, "dropped": 1}]
+    return samples(monitor.metrics(STATUS, REJECTED, HEAP, Settings(), 2, behind, receivers))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,9 @@ def names(told, injector) -> set[str]:
         ("service_running", "score_generator", 0),
         ("board_rows", "team_mvps", 0),
         ("upkeep_behind_seconds", "seasons", 130),
+        ("announcements_delivered_total", "kafka", 9),
+        ("announcements_failures_total", "kafka", 4),
+        ("announcements_dropped_total", "kafka", 1),
         ("board_age_seconds", "top_teams", 1.5),
         ("job_checkpoint_age_seconds", TEAMS.title, 3),
         ("job_restarts", STREAKS.title, 5),

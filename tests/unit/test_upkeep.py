@@ -175,6 +175,9 @@ def test_what_is_behind_is_logged_once_and_noted_with_the_time_since_when(
     monkeypatch.setattr(upkeep, "Campaigns", lambda _: SimpleNamespace(
         name="walks", every_seconds=0, look=lambda found: None
     ))  # fmt: skip
+    monkeypatch.setattr(upkeep, "Deliveries", lambda _: SimpleNamespace(
+        name="waits", every_seconds=0, look=lambda found: None
+    ))  # fmt: skip
     settings = Settings(state_folder=str(tmp_path), history_days=0)
     kept = upkeep.Upkeep(settings)
     kept.look(WELL)
@@ -195,6 +198,7 @@ def test_what_is_behind_is_logged_once_and_noted_with_the_time_since_when(
         "naps": pytest.approx(0, abs=60),
         "walks": 0.0,
         "history": 0.0,
+        "waits": 0.0,
     }
     for _ in range(2):
         kept.look(WELL)
