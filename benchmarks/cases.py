@@ -178,7 +178,7 @@ def _row(what: str, result: Result) -> Row:
     return {
         "what": what,
         **_speed(result.sent.records, result.seconds),
-        "state_mb": round(result.state_mb, 1),
+        "state_mb": report.by_part(result.state_mb),
         **_machine_row(result.usage, result.seconds, result.sent.records, result.sent),
     }
 
@@ -357,7 +357,11 @@ def memory(bench: Bench) -> list[Row]:
     memory_mb = bench.settings.flink_taskmanager_memory_mb
     what = f"all boards, {count:,} players in {memory_mb:,} MB, RocksDB"
     row = bench.drain(what, crowd, 2 * count, rate=2 * count / CROWD_SECONDS)
-    return [row | {"bytes_per_player": round(row["state_mb"] * system.MEGABYTE / count)}]
+    per_player = {
+        part: round(megabytes * system.MEGABYTE / count)
+        for part, megabytes in row["state_mb"].items()
+    }
+    return [row | {"bytes_per_player": per_player}]
 
 
 def avro(bench: Bench) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from string import Template
@@ -67,7 +68,7 @@ class Result:
     seconds: float
     usage: Usage
     sent: Sent
-    state_mb: float  # of the jobs' largest checkpoints
+    state_mb: dict[str, float]  # of each task, in the jobs' largest checkpoints
 
 
 def filled(settings: Settings, world: World, events: int, rate: float) -> Topic:
@@ -106,11 +107,24 @@ def drain(
             system.await_end(settings, title, deadline_seconds, progress)
     folded = fold.folded(settings) if settings.deduplicate_minutes == 0 else topic.folded
     check(settings, [table for tables in jobs for table in tables], folded)
-    summaries = [
-        flink.rest(settings, "GET", f"/jobs/{each}/checkpoints")["summary"] for each in ids
-    ]
-    state_mb = sum(each["state_size"]["max"] for each in summaries) / system.MEGABYTE
+    state_mb: dict[str, float] = defaultdict(float)
+    for each in ids:
+        for task, size in _state_mb(settings, each).items():
+            state_mb[task] += size
     return Result(seconds(settings, ids), watch.usage, topic.sent, state_mb)
+
+
+def _state_mb(settings: Settings, job_id: str) -> dict[str, float]:
+    """How much of the largest of a job's last checkpoints is of each task, by its name."""
+    job = f"/jobs/{job_id}"
+    history = flink.rest(settings, "GET", f"{job}/checkpoints")["history"]
+    completed = [each for each in history if each["status"] == "COMPLETED"]
+    if not completed:
+        return {}
+    largest = max(completed, key=lambda each: each["state_size"])["id"]
+    tasks = flink.rest(settings, "GET", f"{job}/checkpoints/details/{largest}")["tasks"]
+    names = {each["id"]: each["name"] for each in flink.rest(settings, "GET", job)["vertices"]}
+    return {names[task]: each["state_size"] / system.MEGABYTE for task, each in tasks.items()}
 
 
 def seconds(settings: Settings, jobs: list[str]) -> float:

@@ -30,14 +30,14 @@ ALL_BOARDS = "all boards in one job"
 NO_DEDUPLICATION = "the same, no de-duplication"
 NO_REJECTS = "the same, no rejects"
 EVERYBODY_TOO = "the same, everybody's totals too"
-# What the TaskManager's threads do, by how their names begin. A task is named after the first of
-# its operators; the Calc of hot streaks comes after their union.
+# What the TaskManager's threads do and keep, by how their names begin. A task is named after the
+# first of its operators.
 PARTS = {
     "reading": ("Source",),
     "functions": ("ProcessTable",),
     "totals": ("GroupAggregate",),
     "ranks, MVPs' join": ("Rank", "Join"),
-    "hot streaks": ("GlobalWindow", "Window", "Calc"),
+    "hot streaks": ("GlobalWindow", "Window"),
     "checkpoints": ("AsyncOperations", "rocksdb:"),
     "garbage": ("GC Thread", "G1 "),
     "compiling": ("C1 ", "C2 "),
@@ -71,7 +71,7 @@ def read(file: Path = RESULTS) -> dict[str, Row]:
 
 
 def by_part(threads: dict[str, float]) -> dict[str, float]:
-    """CPU by what threads do, of CPU by their names."""
+    """CPU or state by what threads do, of the same by their names."""
     parts = dict.fromkeys(PARTS, 0.0)
     for name, cost in threads.items():
         parts[next(part for part, begins in PARTS.items() if name.startswith(begins))] += cost
@@ -124,6 +124,8 @@ def _flat(row: Row) -> dict[str, str]:
             }
         elif key == "rows_per_event":
             flat["rows/event"] = f"{sum(value.values()):.3f}"
+        elif key in ("state_mb", "bytes_per_player"):
+            flat[key] = f"{sum(value.values()):,.0f}"
         elif key == "latency_ms":
             percentiles = {
                 board: "/".join(map(str, found.values())) for board, found in value.items()
@@ -336,10 +338,12 @@ def _formats(cases: Cases) -> str:
 
 def _costs(cases: Cases) -> str:
     lines = _extras(cases)
-    lines += [
-        f"{row['what']}: {row['bytes_per_player']:,} bytes of checkpoint per player."
-        for row in cases.get("memory", [])
-    ]
+    for row in cases.get("memory", []):
+        parts = row["bytes_per_player"]
+        listed = ", ".join(f"{part} {count:,}" for part, count in parts.items() if count)
+        lines.append(
+            f"{row['what']}: {sum(parts.values()):,} bytes of checkpoint per player ({listed})."
+        )
     fits = {name: row for name in cases for row in cases[name] if row["what"] == "fit"}
     if "players" in fits:
         start = fits["players"]["cpu_per_million_at_1"]
