@@ -17,6 +17,7 @@ from psycopg2.extras import Json, execute_values
 
 from boards import pool
 from boards.announcements import Announcement, Memory
+from boards.cache import cached
 from boards.deliveries import NotTaken
 from boards.kafka import ANNOUNCEMENTS, records_since
 from boards.postgres import rows
@@ -49,13 +50,9 @@ INSERT INTO announcements.records (
 ON CONFLICT (announcement_id) DO NOTHING
 """
 FORGET = "DELETE FROM announcements.records WHERE announced_at < now() - %s * interval '1 ms'"
-NEWEST = """
-SELECT * FROM leaderboard.announcements WHERE game = %s AND kind = COALESCE(%s, kind)
-ORDER BY announcement_number DESC LIMIT %s OFFSET %s
-"""
-COUNT = """
-SELECT COUNT(*) FROM leaderboard.announcements WHERE game = %s AND kind = COALESCE(%s, kind)
-"""
+WANTED = "FROM leaderboard.announcements WHERE game = %s"
+OF_KIND = "AND kind = %s"
+NEWEST = "ORDER BY announcement_number DESC LIMIT %s OFFSET %s"
 SINCE = """
 SELECT * FROM leaderboard.announcements WHERE game = %s AND announcement_number > %s
 ORDER BY announcement_number LIMIT %s
@@ -127,18 +124,34 @@ def _values(told: Announcement) -> tuple[Any, ...]:
 # Reading
 
 
-def newest(
-    settings: Settings, game: Game, limit: int, offset: int = 0, kind: str | None = None
+def newest(settings: Settings, game: Game, limit: int) -> list[Row]:
+    """The last announcements of a game, the newest first. Each has COLUMNS.
+
+    Raises BoardsUnavailable.
+    """
+
+    def ask(cursor: Any) -> list[Row]:
+        cursor.execute(f"SELECT * {WANTED} {NEWEST}", [game.name, limit, 0])
+        return rows(cursor)
+
+    return pool.snapshot(settings, ask)
+
+
+@cached
+def page(
+    settings: Settings, game: Game, limit: int, offset: int, kind: str | None
 ) -> tuple[int, list[Row]]:
     """How many there are of a game, or of a kind, and some of them, the newest first.
 
-    Each has COLUMNS. Raises BoardsUnavailable.
+    Raises BoardsUnavailable.
     """
+    wanted = f"{WANTED} {OF_KIND if kind else ''}"
+    values = [game.name, *([kind] if kind else [])]
 
     def ask(cursor: Any) -> tuple[int, list[Row]]:
-        cursor.execute(COUNT, [game.name, kind])
+        cursor.execute(f"SELECT COUNT(*) {wanted}", values)
         (total,) = cursor.fetchone()
-        cursor.execute(NEWEST, [game.name, kind, limit, offset])
+        cursor.execute(f"SELECT * {wanted} {NEWEST}", [*values, limit, offset])
         return total, rows(cursor)
 
     return pool.snapshot(settings, ask)

@@ -67,7 +67,7 @@ class BoardMemory:
 
     leader      who leads, as was told or was so at the first look, and how often one was told
     entered     the smallest top that somebody has been in, by whom they are found by
-    milestones  how many multiples of the milestone each has passed
+    milestones  how many multiples of `milestone_points` each has passed
     newest      the time of the newest row that was seen, in epoch milliseconds
     streaks     when somebody was last seen above the alarm, in epoch milliseconds
     candidate   who is first and has not led for long enough, since when, and with what at the last
@@ -82,6 +82,7 @@ class BoardMemory:
     leaders: int = 0
     entered: dict[str, int] = field(default_factory=dict)
     milestones: dict[str, int] = field(default_factory=dict)
+    milestone_points: int = 0
     newest: int = field(default=0, compare=False)
     streaks: dict[str, int] = field(default_factory=dict, compare=False)
     candidate: str | None = field(default=None, compare=False)
@@ -228,7 +229,7 @@ def _of_totals(
         is_begun = start < since if before is None else before.length != look.length.name
         before = BoardMemory(season, start)
         if is_begun:  # what is so already is no news
-            return [], _as_it_is(board, rows, before, newest, settings)
+            before = _as_it_is(board, rows, before, newest)
     elif start < before.season_start or newest < before.newest:
         return [], before  # it is being computed again, and is not there yet
     news: list[Announcement] = []
@@ -239,19 +240,10 @@ def _of_totals(
     return news, after
 
 
-def _as_it_is(
-    board: Board, rows: list[Row], memory: BoardMemory, newest: int, settings: Settings
-) -> BoardMemory:
+def _as_it_is(board: Board, rows: list[Row], memory: BoardMemory, newest: int) -> BoardMemory:
     found_by = board.found_by
     entered = {row[found_by]: top for row in rows if (top := _top(row["rank_number"]))}
-    milestones = {row[found_by]: _multiples(row[board.value], settings) for row in rows}
-    return replace(
-        memory,
-        leader=rows[0][found_by],
-        entered=entered,
-        milestones=milestones if "milestone" in board.announced else {},
-        newest=newest,
-    )
+    return replace(memory, leader=rows[0][found_by], entered=entered, newest=newest)
 
 
 def _leader(
@@ -304,25 +296,22 @@ def _milestones(
 ) -> tuple[list[Announcement], BoardMemory]:
     """Who passes a multiple of the milestone; of several at once, the last is told.
 
-    Whoever is seen for the first time may have passed it long ago.
+    Whoever is seen for the first time, or with another milestone, may have passed it long ago.
     """
-    if "milestone" not in board.announced or not settings.milestone_points:
+    points = settings.milestone_points
+    if "milestone" not in board.announced or not points:
         return [], memory
+    before = memory.milestones if memory.milestone_points == points else {}
     news, passed = [], {}
     for row in rows:
-        found_by, now = row[board.found_by], _multiples(row[board.value], settings)
-        known = memory.milestones.get(found_by, now)
+        found_by, now = row[board.found_by], row[board.value] // points
+        known = before.get(found_by, now)
         passed[found_by] = max(known, now)
         if now > known:
-            points = board.show(now * settings.milestone_points)
-            words = f"passes {points} {board.label.lower()}"
-            occasion = str(now * settings.milestone_points)
+            words = f"passes {_shown(board, now * points)}"
+            occasion = str(now * points)
             news.append(_about(board, row, look, memory.season, "milestone", words, occasion))
-    return news, replace(memory, milestones=passed)
-
-
-def _multiples(value: int, settings: Settings) -> int:
-    return value // settings.milestone_points if settings.milestone_points else 0
+    return news, replace(memory, milestones=passed, milestone_points=points)
 
 
 # Streaks

@@ -32,6 +32,7 @@ from clients.errors import BoardsUnavailable, first_line
 from settings import Settings
 
 LOOK_SECONDS = 2
+STOP_SECONDS = 20  # more than anybody has to answer
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1, 300
 ERROR_LENGTH = 200
 NEXT = """
@@ -127,13 +128,18 @@ def sending(
         for each in receivers:
             cursor.execute(BEGIN, [each.name, each.begins_now])
     stopped = Event()
-    for each in receivers:
-        sender = Sender(settings, each, stopped)
-        Thread(target=sender.run, name=f"deliveries to {each.name}", daemon=True).start()
+    threads = [
+        Thread(target=Sender(settings, each, stopped).run, name=each.name, daemon=True)
+        for each in receivers
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stopped.set()
+        for thread in threads:  # what is on its way must not be sent anew by whoever is next
+            thread.join(STOP_SECONDS)
 
 
 class Sender:

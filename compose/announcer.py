@@ -119,17 +119,17 @@ def alone(settings: Settings) -> Iterator[Callable[[], None]]:
     """Wait until nobody else tells. Gives what raises psycopg2.Error when that is unknown."""
     with closing(postgres.connect(postgres.keeper_dsn(settings))) as db, db.cursor() as cursor:
 
-        def is_held() -> bool:
+        def is_mine() -> bool:
             cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [LOCK])
-            ((held,),) = cursor.fetchall()
-            return bool(held)
+            ((locked,),) = cursor.fetchall()
+            return bool(locked)
 
         def check() -> None:
             cursor.execute("SELECT 1")
 
-        if not is_held():
+        if not is_mine():
             log.info("Another announcer is at work: this one waits until that ends.")
-            while not is_held():
+            while not is_mine():
                 time.sleep(LOOK_SECONDS)
         yield check
 
@@ -181,6 +181,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.WARNING)  # a client for each announcement
     try:
         main()
     except SettingError as error:

@@ -29,9 +29,9 @@ class Told:
     trouble: str | None = None
 
 
-def latest(game: Game, settings: Settings) -> Told:
-    """The last announcements, at most a second or so old."""
-    found = _watch(game, settings).latest(WAIT_SECONDS)
+def latest(game: Game, settings: Settings, wait_seconds: float = WAIT_SECONDS) -> Told:
+    """The last announcements, at most a second or so old; the first are waited for so long."""
+    found = _watch(game, settings).latest(wait_seconds)
     return found or Told(trouble="The announcements are being read for the first time.")
 
 
@@ -50,7 +50,7 @@ def _read(game: Game, settings: Settings) -> Told:
     if why := missing(settings):
         return Told(trouble=why)
     try:
-        return Told(tuple(announced.newest(settings, game, LAST)[1]))
+        return Told(tuple(announced.newest(settings, game, LAST)))
     except BoardsUnavailable as error:
         return Told(trouble=str(error))
 
@@ -87,7 +87,7 @@ def ticker(game: Game, settings: Settings) -> str:
     now = datetime.now(UTC)
     rows = [
         row
-        for row in latest(game, settings).rows
+        for row in latest(game, settings, wait_seconds=0).rows
         if row["banned_at"] is None and now - row["announced_at"] < SHOWN_FOR
     ][:SHOWN]
     # A wall keeps room for it, so that no board jumps.

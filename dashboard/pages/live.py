@@ -307,7 +307,7 @@ def _header(game: Game, sink: Sink, latest: Refreshed, is_paused: bool) -> None:
     figures["Events/s"] = html.number(counts.events_per_second, "{:,.0f}".format)
     figures |= {title: html.number(counts.rows.get(title)) for title in game.counts}
     figures |= {"Season": _season(latest.boards), "Read from": sink.title}
-    html.show(html.facts(figures) + announcements.ticker(game, settings))
+    html.show(html.facts(figures) + _ticker(game, latest))
     if latest.trouble:
         kept = " The boards below are the last that were read." if as_of else ""
         html.notice(f"{text(latest.trouble, 400)}{kept}")
@@ -316,6 +316,14 @@ def _header(game: Game, sink: Sink, latest: Refreshed, is_paused: bool) -> None:
         html.notice(f"{still} {_why(game, sink)}")
     elif not as_of:
         html.notice(f"No scores yet. {_why(game, sink, is_filled=False)}", "wait")
+
+
+def _ticker(game: Game, latest: Refreshed) -> str:
+    """What was told last, drawn once for all; a paused page keeps it, as it keeps the boards."""
+    part = "ticker", html.is_wall()
+    if part not in latest.drawn:
+        latest.drawn[part] = announcements.ticker(game, settings)
+    return latest.drawn[part]
 
 
 def _state(latest: Refreshed, is_old: bool, is_paused: bool) -> tuple[str, str]:

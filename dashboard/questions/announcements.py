@@ -75,7 +75,7 @@ async def all_announcements(request: Request, settings: Settings) -> Response:
     if kind not in (None, *KINDS):
         raise Problem(400, f"kind must be one of {', '.join(KINDS)}.")
     _check(settings)
-    total, rows = await run_in_threadpool(announced.newest, settings, game, limit, offset, kind)
+    total, rows = await run_in_threadpool(announced.page, settings, game, limit, offset, kind)
     if is_csv:
         return file_of(table_file("announcements", COLUMNS, rows, None))
     about: dict[str, Any] = {"game": game.name} | paged(total, limit, offset)

@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS announcements.records (
     value JSON
 );
 CREATE INDEX IF NOT EXISTS records_announced_at ON announcements.records (announced_at);
+CREATE INDEX IF NOT EXISTS records_kind
+ON announcements.records (game, kind, announcement_number);
 -- A version is written over the one before it, and over no other.
 CREATE TABLE IF NOT EXISTS announcements.memory (
     game TEXT PRIMARY KEY,

@@ -37,7 +37,7 @@ def newest(*_):
         }
         for number, name in enumerate(sys.argv[1:])
     ]
-    return len(rows), rows
+    return rows
 
 
 with (

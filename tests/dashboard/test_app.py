@@ -92,10 +92,10 @@ def page(monkeypatch):
         monkeypatch.setattr(health, "watch", answering(services))
         monkeypatch.setattr(health, "sink_in_use", lambda _: sinks.sink(in_use, Settings()))
         monkeypatch.setattr(health, "watch_rejects", answering(rejected))
-        monkeypatch.setattr(announcements, "latest", lambda *_: Told(tuple(told)))
+        monkeypatch.setattr(announcements, "latest", lambda *_, **__: Told(tuple(run.told)))
         monkeypatch.setattr(announcements, "receivers", lambda _: list(receivers))
         run.asked, run.latest = [], latest or latest_of()
-        run.seasons, run.past, run.steps = known_seasons, past, steps
+        run.seasons, run.past, run.steps, run.told = known_seasons, past, steps, told
         if module:
             test = AppTest.from_string(RUN_PAGE.format(module), default_timeout=120)
         else:
@@ -531,6 +531,12 @@ def test_what_was_told_last_stands_above_the_boards(page):
     ]
     assert {"player?player=u7", "player?player=u6"} <= {*links(test)}
     assert len(ticker(page(told=[announcement(number) for number in range(9)]))) == 5
+
+
+def test_a_paused_page_keeps_what_was_told_too(page):
+    test = page(told=[announcement(7)], paused="true")
+    page.told = [announcement(8)]
+    assert ticker(ran(test)) == ["Ada enters the top 7 of Top players (1,451 points)."]
 
 
 def test_a_wall_keeps_room_for_what_is_told(page):

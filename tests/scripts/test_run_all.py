@@ -191,7 +191,7 @@ def test_prometheus_is_told_how_everything_is(environment):
 def test_what_is_not_the_pipeline_comes_back_too_when_it_dies(environment):
     own = read(environment)
     rpc = services.rpc(own)
-    names = ("score_generator", "dashboard", "api", "monitor")
+    names = ("score_generator", "dashboard", "api", "monitor", "announcer")
     died = {name: rpc.getProcessInfo(name)["pid"] for name in names}
     for pid in died.values():
         psutil.Process(pid).kill()

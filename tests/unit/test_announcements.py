@@ -210,6 +210,13 @@ def test_a_team_that_passes_milestones_is_told_of_by_the_last(telling):
     assert said == ["Name of c passes 8,000 points."]
 
 
+def test_another_milestone_tells_nothing_of_what_was_passed_before(telling):
+    telling.look(teams={"a": 4_900})
+    telling.settings = replace(SETTINGS, milestone_points=100)
+    assert telling.look(teams={"a": 4_990}) == []
+    assert telling.look(teams={"a": 5_000}) == ["Name of a passes 5,000 points."]
+
+
 def test_players_have_no_milestones_and_none_is_told_with_0(telling):
     telling.look(players={"a": 900})
     assert telling.look(players={"a": 5_000}) == []

@@ -170,7 +170,9 @@ def test_who_wants_no_proxy_at_all_gets_none():
     assert environment["no_proxy"] == "*"
 
 
-@pytest.mark.parametrize("command", ["compose", "jobs", "boards.moderation", "compose.monitor"])
+@pytest.mark.parametrize(
+    "command", ["compose", "jobs", "boards.moderation", "compose.monitor", "compose.announcer"]
+)
 def test_every_command_ends_with_that_one_sentence(command):
     done = subprocess.run(
         [sys.executable, "-m", command, "status"],
@@ -184,7 +186,9 @@ def test_every_command_ends_with_that_one_sentence(command):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["dashboard", "dashboard.api", "compose.monitor"])
+@pytest.mark.parametrize(
+    "command", ["dashboard", "dashboard.api", "compose.monitor", "compose.announcer"]
+)
 def test_a_game_that_is_none_ends_what_serves_with_one_sentence(command):
     done = subprocess.run(
         [sys.executable, "-m", command],
