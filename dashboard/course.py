@@ -54,20 +54,20 @@ def show(
             why = str(error)
     if why:
         html.show(f'<h2>Over the season</h2><p class="quiet">{text(why, 400)}</p>')
-    elif not steps:
+    elif len(steps) < 2:
         html.show(
-            f'<h2>Over the season</h2><p class="quiet">{_nothing(board, season, settings)}</p>'
+            f'<h2>Over the season</h2><p class="quiet">{_nothing(board, season, steps, settings)}</p>'
         )
     else:
         _draw(board, steps)
 
 
-def _nothing(board: Board, season: Season, settings: Settings) -> str:
+def _nothing(board: Board, season: Season, steps: Sequence[Step], settings: Settings) -> str:
     """Why there is no line, and when there will be one."""
     best = f"the best {settings.board_size} of {board.title}"
     if season.season_end and season.season_end <= datetime.now(UTC):
         return f"Never seen among {best} in this season, or its minutes are forgotten by now."
-    return f"A line begins with the first minute among {best}."
+    return f"A line begins with the {'second' if steps else 'first'} minute among {best}."
 
 
 def _draw(board: Board, steps: Sequence[Step]) -> None:

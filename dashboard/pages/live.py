@@ -37,7 +37,10 @@ UNKNOWN = {
 GAINED = "points of each minute, in the last hour"
 VALUES = "the last hour"
 LATER = "A line begins after three minutes"
-NO_MINUTES = "No minute of this season is kept yet. The history begins a minute after the jobs."
+NO_MINUTES = (
+    "The history has no minute of this season. It has one for each minute in which jobs have "
+    "written, as long as the setting LEADERBOARD_HISTORY_DAYS says."
+)
 
 
 @dataclass(frozen=True)

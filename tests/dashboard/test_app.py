@@ -1196,6 +1196,8 @@ def test_rank_and_points_over_the_season_are_drawn_with_a_table_beside(page, kno
 def test_without_a_minute_on_the_board_the_page_says_when_a_line_begins(page, known, kind):
     asked = {"module": f"score.{kind}", kind: "x"}
     assert "A line begins with the first minute among the best 100" in words(page(**asked))
+    one = [Step(AT, 1, 9)]
+    assert "A line begins with the second minute" in words(page(steps=one, **asked))
     over = seasons_of(a_season(final_at=FINAL_SINCE))
     past = of_past(FINAL_SINCE)
     test = page(known_seasons=over, past=past, season=f"{THIS_YEAR:%Y-%m-%d}", **asked)

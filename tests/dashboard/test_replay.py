@@ -236,7 +236,7 @@ def test_minutes_that_are_missing_are_told(page, kept):  # noqa: F811
     test = page(at=named(NOON))
     assert kept.asked == [kept.last]
     kept.first = kept.last = None
-    assert "No minute of this season is kept yet" in words(page(at=named(NOON)))
+    assert "The history has no minute of this season" in words(page(at=named(NOON)))
     kept.trouble = BoardsUnavailable("PostgreSQL cannot be reached.")
     assert "PostgreSQL cannot be reached" in words(page(at=named(NOON)))
     assert tables(test)

@@ -195,7 +195,9 @@ def test_a_name_on_the_boards_leads_to_the_player_and_on_to_the_team(page):
     page.get_by_role("table", name="Members").locator("tbody tr").first.wait_for(timeout=MILLIS)
 
 
-def test_the_line_of_a_teams_rank_begins_when_somebody_watches(page, address, settings):
+def test_a_teams_rank_and_points_are_drawn_from_the_history(page, address, settings):
     team = rows_of(settings)[TOP_TEAMS.name][0]["team_id"]
     page.goto(f"{address}team?team={team}")
-    page.locator(".chart .spark polyline").wait_for(state="attached", timeout=MILLIS)
+    page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)").first.wait_for(
+        state="attached", timeout=MILLIS
+    )
