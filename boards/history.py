@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import dropwhile
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -226,21 +227,27 @@ def last_minute(game: Game, settings: Settings, until: datetime | None = None) -
 
 
 @cached
-def first_minute(game: Game, since: datetime, settings: Settings) -> datetime | None:
-    """The first minute from this moment on that is kept of a game; None without any.
+def first_minute(
+    game: Game, settings: Settings, season_start: datetime | None = None
+) -> datetime | None:
+    """The first minute that is kept of a game, or in which it showed a season; None without any.
 
     Raises BoardsUnavailable.
     """
+    return pool.snapshot(
+        settings, lambda cursor: _first_minute(cursor, game.seasonal[0].name, season_start)
+    )
 
-    def ask(cursor: Any) -> datetime | None:
-        cursor.execute(
-            "SELECT MIN(minute) FROM leaderboard.history_minutes WHERE board = %s AND minute >= %s",
-            [game.boards[0].name, since],
-        )
-        (found,) = cursor.fetchone()
-        return _utc(found)
 
-    return pool.snapshot(settings, ask)
+def _first_minute(cursor: Any, board: str, season_start: datetime | None) -> datetime | None:
+    # When a season begins, the last one is on the boards until the first score comes.
+    shown = "minute >= %s AND period_start = %s" if season_start else "TRUE"
+    cursor.execute(
+        f"SELECT MIN(minute) FROM leaderboard.history_minutes WHERE board = %s AND {shown}",
+        [board, *([season_start] * 2 if season_start else [])],
+    )
+    (found,) = cursor.fetchone()
+    return _utc(found)
 
 
 @cached_for(KEPT_SECONDS, KEPT_MINUTES)
@@ -293,23 +300,28 @@ def minutes(game: Game, first: datetime, last: datetime, settings: Settings) -> 
 
 @cached_for(COURSE_SECONDS)
 def course(
-    game: Game, board: Board, found_by: str, first: datetime, last: datetime, settings: Settings
+    board: Board, found_by: str, season_start: datetime, last: datetime, settings: Settings
 ) -> list[Step]:
-    """Where somebody stood from one minute to the other, COURSE_POINTS steps at most.
+    """Where somebody stood in a season, from one minute to the other, COURSE_POINTS steps at most.
 
-    The last step is of the last of these minutes that is kept. It is empty for somebody who was not
-    on the board. Raises BoardsUnavailable.
+    The last step is of the last minute that is kept. It is empty for somebody who was not on the
+    board. Raises BoardsUnavailable.
     """
-    width = step_width(first, last)
 
     def ask(cursor: Any) -> list[Step]:
-        cursor.execute(COURSE_QUERY, [width, first, board.name, sendable(found_by), first, last])
-        steps = [
+        first = _first_minute(cursor, board.name, season_start)
+        until = _last_minutes(cursor, [board.name], last).get(board.name)
+        if not (first and until and first <= until):
+            return []
+        width = step_width(first, until)
+        cursor.execute(COURSE_QUERY, [width, first, board.name, sendable(found_by), first, until])
+        found = (
             Step(minute.astimezone(UTC), rank, None if value is None else _number(value))
             for minute, rank, value in cursor
-        ]
-        until = _last_minutes(cursor, [board.name], last).get(board.name)
-        if steps and until and until > steps[-1].minute:
+        )
+        # Whoever was on the board of the season before has left it with the first minute.
+        steps = list(dropwhile(lambda step: step.rank_number is None, found))
+        if steps and until > steps[-1].minute:
             steps.append(steps[-1]._replace(minute=until))
         return steps
 

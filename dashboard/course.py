@@ -47,19 +47,15 @@ def show(
     if not why:
         last = season.season_end - history.MINUTE if season.season_end else now
         until = history.minute_of(min(last, now))
-        first = max(season.season_start, until - timedelta(days=settings.history_days + 1))
         try:
-            steps = history.course(game, board, found_by, first, until, settings)
+            steps = history.course(board, found_by, season.season_start, until, settings)
         except BoardsUnavailable as error:
             why = str(error)
-    if why:
-        html.show(f'<h2>Over the season</h2><p class="quiet">{text(why, 400)}</p>')
-    elif len(steps) < 2:
-        html.show(
-            f'<h2>Over the season</h2><p class="quiet">{_nothing(board, season, steps, settings)}</p>'
-        )
-    else:
+    if len(steps) > 1:
         _draw(board, steps)
+    else:
+        told = text(why, 400) if why else _nothing(board, season, steps, settings)
+        html.show(f'<h2>Over the season</h2><p class="quiet">{told}</p>')
 
 
 def _nothing(board: Board, season: Season, steps: Sequence[Step], settings: Settings) -> str:

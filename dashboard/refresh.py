@@ -41,8 +41,6 @@ DAY_MINUTES = 10  # a day's first minute that is kept is one of so many
 HISTORY_SECONDS = 2  # so long the first viewer waits for what was before
 COUNT_SECONDS = 5
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-
 log = logging.getLogger(__name__)
 
 Since = Literal["minute", "hour", "day"]
@@ -191,7 +189,7 @@ def at_minute(game: Game, minute: datetime, settings: Settings) -> Refreshed:
         boards = history.boards_at(game, minute, settings)
         if boards:
             return Refreshed(boards, read_at=boards.minute)
-        first = history.first_minute(game, EVER, settings)
+        first = history.first_minute(game, settings)
     except BoardsUnavailable as error:
         return Refreshed(trouble=str(error))
     begins = f"it begins at {first:%Y-%m-%d %H:%M} UTC" if first else "it is still empty"

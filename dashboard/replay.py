@@ -64,7 +64,7 @@ def span_of(game: Game, season: Season | None, minute: datetime, settings: Setti
     length = lengths.of(settings)
     season = season or held_season(game, length, length.start_of(millis(minute)))
     end = season.season_end
-    first = history.first_minute(game, season.season_start, settings)
+    first = history.first_minute(game, settings, season.season_start)
     last = history.last_minute(game, settings, end - history.MINUTE if end else None)
     return Span(season, first, last) if first and last and first <= last else None
 

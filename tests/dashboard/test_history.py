@@ -65,7 +65,19 @@ def boards(**totals: int) -> Boards:
         }
         for user_id, total in found
     ]
-    return Boards(GAME, {each.name: [] for each in GAME.listed} | {TOP_PLAYERS.name: rows})
+    held = {TOP_PLAYERS.name: rows, TOP_TEAMS.name: [a_team(sum(totals.values()))]}
+    return Boards(GAME, {each.name: [] for each in GAME.listed} | held)
+
+
+def a_team(total: int) -> dict:
+    return {
+        "rank_number": 1,
+        "team_id": "T",
+        "team_name": "Team T",
+        "total_score": total,
+        "reached_at": at(0),
+        "season_start": START,
+    }
 
 
 def keep(stores: Stack, minute: int, **totals: int) -> bool:
@@ -134,7 +146,7 @@ def test_boards_are_as_of_the_last_minute_until_then(stores, db):
     }
     assert {minute: standing(stores, minute) for minute in expected} == expected
     assert history.boards_at(GAME, at(74), stores.settings).minute == at(1)
-    assert history.first_minute(GAME, START, stores.settings) == at(0)
+    assert history.first_minute(GAME, stores.settings) == at(0)
     assert history.last_minute(GAME, stores.settings) == at(75)
 
 
@@ -171,7 +183,7 @@ def test_minutes_are_read_one_after_the_other(stores, db):
         for each in found
     ] == [{"a": 2, "b": 1}, {"b": 1}]
     assert found[0].period_starts == {
-        board.name: START if board == TOP_PLAYERS else None for board in GAME.boards
+        board.name: START if board in (TOP_PLAYERS, TOP_TEAMS) else None for board in GAME.boards
     }
 
 
@@ -183,22 +195,33 @@ def test_a_course_has_the_changes_of_one_alone_and_ends_with_the_last_minute(sto
     keep(stores, 9, a=12, b=13)
     keep(stores, 12, a=12, b=14)
 
-    def course(user_id: str, first: datetime, last: datetime) -> list[tuple]:
-        steps = history.course(GAME, TOP_PLAYERS, user_id, first, last, stores.settings)
+    def course(user_id: str, last: datetime, start: datetime = START) -> list[tuple]:
+        steps = history.course(TOP_PLAYERS, user_id, start, last, stores.settings)
         return [((each.minute - NINE) // history.MINUTE, *each[1:]) for each in steps]
 
-    assert course("a", START, at(30)) == [
-        (0, 1, 9),
-        (2, None, None),
-        (3, 1, 12),
-        (9, 2, 12),
-        (12, 2, 12),
+    expected = [(0, 1, 9), (2, None, None), (3, 1, 12), (9, 2, 12), (12, 2, 12)]
+    assert course("a", at(30)) == expected
+    assert course("a", at(8)) == [*expected[:3]]
+    assert course("nobody", at(30)) == []
+    assert course("\ud800", at(30)) == []
+    assert course("a", at(30), START - timedelta(days=1)) == []
+
+
+def test_a_season_begins_with_the_first_minute_that_shows_it(stores, db):
+    """Before, the boards still show the last one."""
+    yesterday = START - timedelta(days=1)
+    last = boards(a=9, b=7)
+    for row in last.rows["top_players"] + last.rows["top_teams"]:
+        row["season_start"] = yesterday
+    history.write(stores.settings, last, START)
+    history.write(stores.settings, boards(b=1), START + history.MINUTE)
+    until = START + 5 * history.MINUTE
+    assert history.first_minute(GAME, stores.settings, START) == START + history.MINUTE
+    assert history.course(TOP_PLAYERS, "a", START, until, stores.settings) == []
+    assert history.course(TOP_PLAYERS, "b", START, until, stores.settings) == [
+        (START + history.MINUTE, 1, 1)
     ]
-    assert course("a", at(1), at(8)) == [(2, None, None), (3, 1, 12)]
-    assert course("nobody", START, at(30)) == []
-    assert course("\ud800", START, at(30)) == []
-    # Of a month, a step is an hour: the last change in it counts.
-    assert course("a", START, START + timedelta(days=30))[0] == (9, 2, 12)
+    assert history.course(TOP_PLAYERS, "a", yesterday, START, stores.settings) == [(START, 1, 9)]
 
 
 def test_days_are_forgotten_whole(stores, db):
