@@ -28,7 +28,7 @@ from games import chosen
 from games.board import Board, Game
 from settings import Settings
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 LOCK = "history.minutes"  # one at a time writes a minute
 COURSE_POINTS = 720  # of somebody's course, at most: more than a plot has pixels for
 COURSE_SECONDS = 30  # a minute comes once in a while
@@ -42,7 +42,7 @@ FROM (
 ) AS changes
 ORDER BY step, minute DESC
 """
-# A minute that is over never changes. So many are kept: a race shows as many in a day.
+# A minute that is over never changes. So many stay in memory: those of two races of a day.
 KEPT_SECONDS, KEPT_MINUTES = 600, 48
 
 
@@ -184,7 +184,7 @@ def held(board: Board, rows: Iterable[Row]) -> Held:
     """What is kept of a board's rows, which stand in the order of their places."""
     found = Held({}, {})
     for place, row in enumerate(rows, 1):
-        found_by = row[board.found_by]
+        found_by = sendable(row[board.found_by])
         found.places[found_by] = Place(row[board.value], row["rank_number"], place)
         found.names[found_by] = {
             name: value

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from boards import history
 from boards.background import Background
-from boards.cache import cached
+from boards.cache import cached, cached_for
 from boards.kafka import FOLD_SECONDS
 from boards.rate import event_rate
 from boards.seasons import Season
@@ -180,7 +180,7 @@ def of_season(game: Game, sink: Sink, season: Season | None, settings: Settings)
     return past(game, sink, season, settings) if season else refreshed(game, sink, settings)
 
 
-@cached
+@cached_for(REFRESH_SECONDS, history.KEPT_MINUTES)
 def at_minute(game: Game, minute: datetime, settings: Settings) -> Refreshed:
     """The boards as of a minute, or why they cannot be read."""
     if why := history.missing(game, settings):

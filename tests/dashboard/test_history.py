@@ -6,6 +6,7 @@ import json
 import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from urllib.parse import unquote
 
 import psycopg2
@@ -17,6 +18,7 @@ from boards import cache, history, sinks
 from boards.kafka import replace
 from boards.snapshot import Boards
 from clients import postgres
+from dashboard import refresh
 from games.score import GAME, HOT_STREAKS, TEAM_MVPS, TOP_PLAYERS, TOP_TEAMS
 from tests.conftest import Stack, eventually, page_server
 
@@ -222,6 +224,17 @@ def test_a_season_begins_with_the_first_minute_that_shows_it(stores, db):
         (START + history.MINUTE, 1, 1)
     ]
     assert history.course(TOP_PLAYERS, "a", yesterday, START, stores.settings) == [(START, 1, 9)]
+
+
+def test_the_page_knows_at_the_first_look_what_was_before(stores, db):
+    now = datetime.now(UTC)
+    for minutes, total in ((3, 5), (2, 9)):
+        read_at = now - timedelta(minutes=minutes)
+        history.write(stores.settings, boards(a=total, b=7), read_at)
+    known = refresh.past_of(GAME, stores.settings).minutes
+    assert [each.places["top_players"]["a"] for each in known] == [(2, 5), (1, 9)]
+    ages = [monotonic() - each.at for each in known]
+    assert ages == pytest.approx([180, 120], abs=30)
 
 
 def test_days_are_forgotten_whole(stores, db):
