@@ -169,39 +169,37 @@ class Lazy:
 def test_what_is_behind_is_logged_once_and_noted_with_the_time_since_when(
     monkeypatch, tmp_path, caplog
 ):
-    clock = iter(range(0, 1_000, 5))
-    monkeypatch.setattr(upkeep.time, "monotonic", lambda: next(clock))
+    now = 0
+    monkeypatch.setattr(upkeep.time, "monotonic", lambda: now)
     monkeypatch.setattr(upkeep, "Seasons", lambda _: Lazy())
-    monkeypatch.setattr(upkeep, "Campaigns", lambda _: SimpleNamespace(
-        name="walks", every_seconds=0, look=lambda found: None
-    ))  # fmt: skip
-    monkeypatch.setattr(upkeep, "Deliveries", lambda _: SimpleNamespace(
-        name="waits", every_seconds=0, look=lambda found: None
-    ))  # fmt: skip
-    settings = Settings(state_folder=str(tmp_path), history_days=0)
+    for other in ("Campaigns", "History", "Deliveries"):
+        monkeypatch.setattr(upkeep, other, lambda _, name=other: SimpleNamespace(
+            name=name, every_seconds=0, look=lambda found: None
+        ))  # fmt: skip
+    settings = Settings(state_folder=str(tmp_path))
     kept = upkeep.Upkeep(settings)
-    kept.look(WELL)
+
+    def look():
+        nonlocal now
+        now += 10
+        kept.look(WELL)
+
+    look()
     (first,) = troubles.listed(settings)
     assert (first.duty, first.why) == ("naps", "it sleeps")
     assert troubles.lasting(settings) == []
-    for _ in range(2):
-        kept.look(WELL)
+    look(), look()
     # Another process goes on with what the last one noted.
     monkeypatch.setattr(upkeep, "Seasons", lambda _: again)
     again = Lazy()
     next(again.answers), next(again.answers)
     kept = upkeep.Upkeep(settings)
-    kept.look(WELL)
+    look()
     (second,) = troubles.listed(settings)
     assert (second.why, second.since) == ("no broker", first.since)
-    assert kept.behind_seconds == {
-        "naps": pytest.approx(0, abs=60),
-        "walks": 0.0,
-        "history": 0.0,
-        "waits": 0.0,
-    }
-    for _ in range(2):
-        kept.look(WELL)
+    others = dict.fromkeys(("Campaigns", "History", "Deliveries"), 0.0)
+    assert kept.behind_seconds == {"naps": pytest.approx(0, abs=60)} | others
+    look(), look()
     assert troubles.listed(settings) == []
     assert [each.message for each in caplog.records] == [
         "Upkeep of naps: it sleeps",
