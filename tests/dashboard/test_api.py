@@ -149,7 +149,7 @@ def test_a_team_has_members_with_shares(address):
         (
             "/api/boards/top_teams?page=2",
             400,
-            "No parameter is called 'page'; there are season, sink, limit, offset, format",
+            "No parameter is called 'page'; there are season, at, sink, limit, offset, format",
         ),
         ("/api/boards?game=golf", 400, "game must be one of score"),
         ("/api/boards?sink=oracle", 400, "sink must be one of postgres, kafka"),
