@@ -318,8 +318,9 @@ def test_the_api_lists_what_there_is(address):
     assert set(listed) == {
         *("/api/boards", "/api/boards/{board}", "/api/players", "/api/players/{id}"),
         *("/api/teams/{id}", "/api/rejects", "/api/seasons", "/api/awards", "/healthz", "/readyz"),
+        *("/api/announcements", "/api/announcements/stream"),
     }
-    parameters = ["season", "sink", "limit", "offset", "format"]
+    parameters = ["season", "at", "sink", "limit", "offset", "format"]
     assert listed["/api/boards/{board}"]["parameters"] == parameters
     assert listed["/api/players/{id}"]["answers"] == "one player"
 

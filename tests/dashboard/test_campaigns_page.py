@@ -425,6 +425,17 @@ def test_a_campaign_is_made_by_its_terms(page, decided):
     assert "campaigns?campaign=1" in links(test)
 
 
+def test_without_times_a_campaign_is_the_day_from_the_next_minute(page, decided):
+    test = page(moderates=True)
+    control(test, "text_input", "Name").set_value("Autumn")
+    control(test, "button", "Create").click()
+    before = datetime.now(UTC)
+    ran(test)
+    ((_, made, _, _),) = decided.made
+    assert before < made.start_at <= datetime.now(UTC) + MINUTE
+    assert made.end_at - made.start_at == timedelta(days=1)
+
+
 def test_a_form_keeps_what_somebody_types_while_minutes_pass(page, monkeypatch):
     """The browser keeps what is typed by the field's id, which the offered value is a part of."""
     test = page(moderates=True)

@@ -28,12 +28,13 @@ from settings import settings
 
 DECISIONS = {"change": "Change", "end": "End now", "cancel": "Cancel"}
 LISTED = 50
+DAY = timedelta(days=1)
 GAMES_LENGTH = 2_000
 
 
 def decide(chosen: Campaign | None) -> None:
     """What whoever may moderate finds beside the controls."""
-    with st.popover("New campaign", key="new_campaign", on_change=_set_start):
+    with st.popover("New campaign"):
         _create()
     is_open = chosen and not chosen.is_cancelled and datetime.now(UTC) < chosen.closes_at
     if chosen and is_open:
@@ -41,19 +42,10 @@ def decide(chosen: Campaign | None) -> None:
             _change(chosen)
 
 
-def _set_start() -> None:
-    """The next minute, as of when the form is opened: a later one would empty what is filled in."""
-    if "start" not in st.session_state or st.session_state["new_campaign"]:
-        now = datetime.now(UTC).replace(second=0, microsecond=0)
-        st.session_state["start"] = now + timedelta(minutes=1)
-
-
 def _create() -> None:
-    if "start" not in st.session_state:
-        _set_start()
-    start = st.session_state["start"]
-    usual = Terms(name="", start_at=start, end_at=start + timedelta(days=1))
-    asked = _asked("new", usual, "Create")
+    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    usual = Terms(name="", start_at=start, end_at=start + DAY)
+    asked = _asked("new", usual, "Create", is_new=True)
     if asked is None:
         return
     made = _done(
@@ -102,12 +94,16 @@ def _decide(
             html.notice(f"{_named(decided)} {done}", "good")
 
 
-def _asked(key: str, shown: Terms, label: str) -> dict[str, Any] | None:
+def _asked(key: str, shown: Terms, label: str, is_new: bool = False) -> dict[str, Any] | None:
     """The terms that somebody has sent; None before, and when one cannot be read."""
+    times = [_written(shown.start_at), _written(shown.end_at)]
+    usual: list[str | None] = [None, None]
+    if is_new:  # a field that offers the time of now is another one each minute, and forgets
+        times, usual = ["", ""], ["the next minute", "a day after the start"]
     with st.form(key, border=False):
         name = st.text_input("Name", sendable(shown.name), max_chars=NAME_LENGTH)
-        start = st.text_input("Start, UTC", _written(shown.start_at))
-        end = st.text_input("End, UTC", _written(shown.end_at))
+        start = st.text_input("Start, UTC", times[0], placeholder=usual[0])
+        end = st.text_input("End, UTC", times[1], placeholder=usual[1])
         games = st.text_input(
             "Games",
             ", ".join(map(str, shown.games)) or "all",
@@ -123,10 +119,11 @@ def _asked(key: str, shown: Terms, label: str) -> dict[str, Any] | None:
     if not is_sent:
         return None
     try:
+        start_at = campaigns.parse_moment(start) if start or not is_new else shown.start_at
         read = Terms(
             name=name.strip(),
-            start_at=campaigns.parse_moment(start),
-            end_at=campaigns.parse_moment(end),
+            start_at=start_at,
+            end_at=campaigns.parse_moment(end) if end or not is_new else start_at + DAY,
             games=campaigns.parse_games(games),
             last_minutes=int(minutes),
             minimum_spins=int(least),
