@@ -333,7 +333,7 @@ def test_the_other_sink_is_one_flag_away(environment):
 
     def check() -> None:
         jobs = await_healthy(environment)["jobs"]
-        assert jobs["score: top_teams to kafka"]["rows_written"] > 0
+        assert jobs["score: top_teams to kafka"]["rows_written"]  # none while it is unknown
 
     eventually(check)
 
