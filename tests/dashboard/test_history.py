@@ -396,7 +396,7 @@ def test_a_race_and_the_plots_are_drawn_in_a_browser(stores, db, browser):
         for name in ("Back", "Forward"):
             page.get_by_role("button", name=name).click()
         page.goto(f"{address}/player?player=a&season={START:%Y-%m-%d}", timeout=120_000)
-        expect(page.get_by_text("worst 2")).to_be_visible(timeout=120_000)
+        expect(page.get_by_role("heading", name="worst 2")).to_be_visible(timeout=120_000)
         plots = page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)")
         expect(plots).to_have_count(2, timeout=120_000)
         expect(page.locator("table.course tbody tr")).to_have_count(4)
