@@ -340,7 +340,7 @@ def _costs(cases: Cases) -> str:
     lines = _extras(cases)
     for row in cases.get("memory", []):
         parts = row["bytes_per_player"]
-        listed = ", ".join(f"{part} {count:,}" for part, count in parts.items() if count)
+        listed = "; ".join(f"{part} {count:,}" for part, count in parts.items() if count)
         lines.append(
             f"{row['what']}: {sum(parts.values()):,} bytes of checkpoint per player ({listed})."
         )
