@@ -151,8 +151,12 @@ def _step(span: Span, by: timedelta) -> None:
 
 
 def slider(span: Span, minute: datetime) -> None:
-    """Where the minute lies in the season; whoever moves it stops the race."""
+    """Where the minute lies in the season; people move it while no race runs."""
     if span.first == span.last:
+        return
+    if is_playing():
+        # A slow browser would answer with the minute of an earlier frame, as if somebody moved it.
+        st.progress((minute - span.first) / (span.last - span.first))
         return
     st.session_state["minute"] = minute
     st.slider(
