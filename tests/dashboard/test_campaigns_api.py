@@ -397,10 +397,10 @@ def test_a_decision_shows_within_seconds_and_nothing_restarts(address, stack):
 def test_somebody_makes_a_campaign_on_the_page_and_sees_it_come(stack, browser: Browser, made):
     name = "<b>Bold</b> & [link](x)"
     with page_server("dashboard", environment=stack.environment) as address:
-        page = browser.new_page(viewport={"width": 390, "height": 900})
+        page = browser.new_page(viewport={"width": 390, "height": 1400})
         page.goto(f"{address}/campaigns")
         shown = page.locator(".hero h2")
-        expect(shown).to_contain_text("Running", timeout=60_000)
+        expect(shown).to_contain_text("Running", timeout=120_000)
         expect(page.get_by_role("timer")).to_have_accessible_name(re.compile("^ends in "))
         expect(page.get_by_role("table", name="Whole campaign").locator("tbody tr")).to_have_count(
             10
@@ -410,8 +410,8 @@ def test_somebody_makes_a_campaign_on_the_page_and_sees_it_come(stack, browser: 
         page.get_by_label("Name").fill(name)
         page.get_by_label("End, UTC").fill(f"{NOW + timedelta(days=40):%Y-%m-%d %H:%M}")
         page.get_by_role("button", name="Create", exact=True).click()
-        page.get_by_role("link", name="Show it").click(timeout=60_000)
-        expect(shown).to_contain_text(name, timeout=60_000)
+        page.get_by_role("link", name="Show it").click(timeout=120_000)
+        expect(shown).to_contain_text(name, timeout=120_000)
         cards = page.get_by_role("navigation", name="All campaigns").get_by_role("listitem")
         expect(cards.filter(has_text=name)).to_contain_text("starts in")
         page.close()
