@@ -107,51 +107,45 @@ TEAM = Entity("Team", "team_id", "team_name")
 KEPT = Kept("minute_start", HOUR_MILLIS)
 NOTHING_DONE = "No action yet"
 
-ACTIONS_BY_KIND = Board(
-    name="actions_by_kind",
-    key=("minute_start", "action"),
-    grows=("actions", "reached_at"),
-    kept=KEPT,
-    job="action_counts",
-    value="recent_actions",
-    label="Actions",
-    title="Actions by kind",
-    question="this minute and the one before",
-    entity=KIND,
-    accent="blue",
-    newest="reached_at",
-    why_empty=NOTHING_DONE,
+TWO_MINUTES = "this minute and the one before"
+
+
+def _counted(
+    name: str,
+    by: tuple[str, ...],
+    title: str,
+    entity: Entity,
+    accent: str,
+    question: str = TWO_MINUTES,
+) -> Board:
+    """A board of how many actions there were, by these columns."""
+    return Board(
+        name=name,
+        key=("minute_start", *by),
+        grows=("actions", "reached_at"),
+        kept=KEPT,
+        job="action_counts",
+        value="recent_actions",
+        label="Actions",
+        title=title,
+        question=question,
+        entity=entity,
+        accent=accent,
+        newest="reached_at",
+        why_empty=NOTHING_DONE,
+    )
+
+
+ACTIONS_BY_KIND = _counted("actions_by_kind", ("action",), "Actions by kind", KIND, "blue")
+ACTIONS_BY_TARGET = _counted(
+    "actions_by_target",
+    ("action", "target"),
+    "Actions by target",
+    TARGET,
+    "teal",
+    question=f"where to, whom, which item; {TWO_MINUTES}",
 )
-ACTIONS_BY_TARGET = Board(
-    name="actions_by_target",
-    key=("minute_start", "action", "target"),
-    grows=("actions", "reached_at"),
-    kept=KEPT,
-    job="action_counts",
-    value="recent_actions",
-    label="Actions",
-    title="Actions by target",
-    question="where to, whom, which item; this minute and the one before",
-    entity=TARGET,
-    accent="teal",
-    newest="reached_at",
-    why_empty=NOTHING_DONE,
-)
-ACTIONS_BY_TEAM = Board(
-    name="actions_by_team",
-    key=("minute_start", "team_id"),
-    grows=("actions", "reached_at"),
-    kept=KEPT,
-    job="action_counts",
-    value="recent_actions",
-    label="Actions",
-    title="Actions by team",
-    question="this minute and the one before",
-    entity=TEAM,
-    accent="orange",
-    newest="reached_at",
-    why_empty=NOTHING_DONE,
-)
+ACTIONS_BY_TEAM = _counted("actions_by_team", ("team_id",), "Actions by team", TEAM, "orange")
 REJECTED_ACTIONS = Table(
     name="rejected_actions",
     key=("event_topic", "event_partition", "event_offset"),

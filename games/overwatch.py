@@ -84,36 +84,24 @@ PROFILE = ("player_id", "platform", "gamemode")
 STATISTIC = (*PROFILE, "category", "hero", "statistic")
 JOB = "profiles"  # one job reads the topic once for all tables
 
-PROFILES = Table(
-    name="profiles",
-    key=PROFILE,
-    grows=("answered_at",),
-    kept=Kept("answered_at", KEPT_DAYS * DAY_MILLIS),
-    archived_by="answered_at",
-    job=JOB,
-    appends=True,
-    is_found=True,
-)
-PROFILE_STATISTICS = Table(
-    name="profile_statistics",
-    key=STATISTIC,
-    grows=("answered_at",),
-    kept=Kept("answered_at", KEPT_DAYS * DAY_MILLIS),
-    archived_by="answered_at",
-    job=JOB,
-    appends=True,
-    is_found=True,
-)
-PROFILE_DAYS = Table(
-    name="profile_days",
-    key=(*STATISTIC, "day_start"),
-    grows=("answered_at",),
-    kept=Kept("day_start", HISTORY_DAYS * DAY_MILLIS),
-    archived_by="day_start",
-    job=JOB,
-    appends=True,
-    is_found=True,
-)
+
+def _answered(name: str, key: tuple[str, ...], time: str, days: int) -> Table:
+    """A table of what was answered, the last answer for each key; it is kept by that time."""
+    return Table(
+        name=name,
+        key=key,
+        grows=("answered_at",),
+        kept=Kept(time, days * DAY_MILLIS),
+        archived_by=time,
+        job=JOB,
+        appends=True,
+        is_found=True,
+    )
+
+
+PROFILES = _answered("profiles", PROFILE, "answered_at", KEPT_DAYS)
+PROFILE_STATISTICS = _answered("profile_statistics", STATISTIC, "answered_at", KEPT_DAYS)
+PROFILE_DAYS = _answered("profile_days", (*STATISTIC, "day_start"), "day_start", HISTORY_DAYS)
 
 GAME = Game(
     name="overwatch",

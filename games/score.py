@@ -157,35 +157,25 @@ MEMBER_TOTALS = Table(
     for_lookups=True,
     written_if=are_totals_written,
 )
-# How people play is for moderators, and no board: nobody is accused in public.
-SUSPECTS = Table(
-    name="suspects",
-    key=("user_id",),
-    grows=("window_end",),
-    kept=Kept("window_end", DAY_MILLIS),
-    job="play",
-    appends=True,
-    is_found=True,
-    written_if=is_play_watched,
-)
-ACTIVE_PLAYERS = Table(
-    name="active_players",
-    key=("minute_end",),
-    kept=Kept("minute_end", DAY_MILLIS),
-    job="play",
-    appends=True,
-    is_found=True,
-    written_if=is_play_watched,
-)
-ENDED_SESSIONS = Table(
-    name="ended_sessions",
-    key=("minute_end",),
-    kept=Kept("minute_end", DAY_MILLIS),
-    job="play",
-    appends=True,
-    is_found=True,
-    written_if=is_play_watched,
-)
+
+
+def _of_play(name: str, key: str, time: str, grows: tuple[str, ...] = ()) -> Table:
+    """How people play is for moderators, and no board: nobody is accused in public."""
+    return Table(
+        name=name,
+        key=(key,),
+        grows=grows,
+        kept=Kept(time, DAY_MILLIS),
+        job="play",
+        appends=True,
+        is_found=True,
+        written_if=is_play_watched,
+    )
+
+
+SUSPECTS = _of_play("suspects", "user_id", "window_end", grows=("window_end",))
+ACTIVE_PLAYERS = _of_play("active_players", "minute_end", "minute_end")
+ENDED_SESSIONS = _of_play("ended_sessions", "minute_end", "minute_end")
 
 
 def _values(settings: Settings) -> dict[str, object]:
