@@ -22,6 +22,8 @@ def flink(tmp_path_factory):
     own.get_config().set("execution.target", "local")
     own.get_config().set("rest.port", "0")  # any that is free
     own.get_config().set("rest.bind-port", "0")
+    # A watermark with each row: not the machine's speed, but the rows' times decide what ticks.
+    own.get_config().set("pipeline.auto-watermark-interval", "0 ms")
     own.get_config().set("execution.checkpointing.interval", "1 h")
     # A job that waits for a last checkpoint may wait for that hour.
     own.get_config().set("execution.checkpointing.checkpoints-after-tasks-finish", "false")

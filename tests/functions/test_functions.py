@@ -173,7 +173,10 @@ def test_the_time_to_forget_a_key_is_the_end_of_no_window(sums):
 
 @pytest.fixture
 def totals(table, rows):
-    """What running_totals tells of (key, millis, period, team, points, name, arrival)."""
+    """What running_totals tells of (key, millis, period, team, points, name, arrival).
+
+    Its ticks are a second behind the rows.
+    """
 
     def run(*given: tuple, split_by: str = "", kept: int = 0) -> list[tuple]:
         names = "k", "millis", "period", "team", "points", "name", "arrival"
@@ -184,6 +187,7 @@ def totals(table, rows):
                 {"period_start" if key == "period" else key: value for key, value in each.items()}
                 for each in (dict(zip(names, row, strict=True)) for row in given)
             ],
+            lag=1_000,
         )
         by = f"split_by => DESCRIPTOR({split_by})," if split_by else ""
         columns = f"{split_by}," if split_by else ""
