@@ -10,13 +10,16 @@ from threading import get_ident
 from typing import Any
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, mode: int = 0o666) -> None:
     """Write a file so that whoever reads meanwhile sees the old or the new one, whole.
 
-    Several may write it at once: one of theirs stays. Raises OSError where nothing may be written.
+    Several may write it at once: one of theirs stays. The file has this mode, less what the umask
+    forbids. Raises OSError where nothing may be written.
     """
     own = path.with_suffix(f".{os.getpid()}-{get_ident()}")
-    own.write_text(text)
+    own.unlink(missing_ok=True)  # of a process that died: it may have another mode
+    with open(own, "w", encoding="utf-8", opener=lambda name, how: os.open(name, how, mode)) as file:
+        file.write(text)
     own.replace(path)
 
 

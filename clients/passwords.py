@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from pathlib import Path
+
+from clients.files import write_whole
 
 NAMES = (
     "postgres_admin",
@@ -44,7 +45,4 @@ def passwords(state: Path) -> dict[str, str]:
 def write_secret(path: Path, text: str) -> None:
     """Write a file that only its owner can read, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
+    write_whole(path, text, mode=0o600)

@@ -80,7 +80,7 @@ def running() -> int:
 
 
 def unchanged() -> None:
-    """what runs was started with the games and the rate that are asked for now"""
+    """what runs was started with the settings that are asked for now"""
     services.check_unchanged(settings, os.environ)
     with suppress(JobError):  # nobody can tell then what runs
         for name in sorted(running_jobs(settings)):

@@ -35,19 +35,16 @@ from compose import flink as flink_cluster
 from compose import layout, registry
 from compose import postgres as postgres_server
 from games import chosen
-from settings import PREFIX, PROJECT, STARTED, Settings, started_with
+from jobs import savepoints
+from settings import KEPT, PREFIX, PROJECT, STARTED, Settings, started_with
 
 NATIVE = Path(__file__).parent / "native"
 STOP_SECONDS = 120
 STOP_WAIT_SECONDS = 20  # of one service, as the supervisor's own stopwaitsecs
 STATE_FOLDER = f"{PREFIX}STATE_FOLDER"  # by it a service tells whose it is
-# What the running services are told when they start, and what people ask for on the command line.
-TOLD_AT_START = {
-    "games": "games",
-    "event_format": "event format",
-    "board_format": "board format",
-    "rate_per_second": "rate",
-}
+# Settings that may be another while the services run: each command takes them as they are, or says
+# by itself that they have no effect yet.
+FREE = {"state_folder", "sink", *savepoints.OF_A_JOB} - {*KEPT}
 
 
 @dataclass(frozen=True)
@@ -302,9 +299,8 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def note_started(settings: Settings) -> None:
-    """Note what the services are told as they start."""
-    values = {name: getattr(settings, name) for name in TOLD_AT_START}
-    write_whole(settings.state / STARTED, json.dumps(values))
+    """Note the settings with which the services start, for the owner only: an URL may be secret."""
+    write_whole(settings.state / STARTED, json.dumps(asdict(settings)), mode=0o600)
 
 
 def check_unchanged(settings: Settings, environment: Mapping[str, str]) -> None:
@@ -313,12 +309,11 @@ def check_unchanged(settings: Settings, environment: Mapping[str, str]) -> None:
     Raises SettingError for a game that there is not.
     """
     chosen(settings)  # else a misspelled game would be found out only after scripts/stop.sh
-    started = started_with(settings)
-    for name, word in TOLD_AT_START.items():
-        wanted, current = getattr(settings, name), started.get(name)
-        if f"{PREFIX}{name.upper()}" in environment and wanted != current:
+    for name, was in started_with(settings).items():
+        variable = f"{PREFIX}{name.upper()}"
+        if name not in FREE and variable in environment and getattr(settings, name, was) != was:
             raise SetupError(
-                f"It is running already, with the {word} {current}. To change the {word}, run "
+                f"It is running already, with another {variable}. To change that, run "
                 "scripts/stop.sh first, then this command again."
             )
 

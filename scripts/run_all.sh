@@ -13,7 +13,7 @@ scripts/run_all.sh [--games NAME,…] [--sink postgres|kafka] [--rate N] [--deta
   --detach  return when the boards have rows, rather than show a live status
   --docker  start the same services with docker compose instead
 
-To change the games or the rate of a running system, run scripts/stop.sh first.
+Settings of a running system change when it starts again: run scripts/stop.sh first.
 END
 }
 

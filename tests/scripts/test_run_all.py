@@ -295,13 +295,13 @@ def test_running_it_again_says_so_and_starts_nothing(environment):
 
 
 @pytest.mark.parametrize(
-    ("options", "change"),
-    [(("--games", "score,spins"), "change the games"), (("--rate", "77"), "change the rate")],
+    ("options", "setting"),
+    [(("--games", "score,spins"), "GAMES"), (("--rate", "77"), "RATE_PER_SECOND")],
 )
-def test_other_games_and_another_rate_are_not_taken_for_started(options, change, environment):
+def test_other_games_and_another_rate_are_not_taken_for_started(options, setting, environment):
     again = script("run_all.sh", *options, environment=environment)
     assert again.returncode == 1
-    assert change in again.stderr
+    assert f"with another LEADERBOARD_{setting}" in again.stderr
     assert "scripts/stop.sh first" in again.stderr
 
 

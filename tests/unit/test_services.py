@@ -228,26 +228,26 @@ def test_a_slow_machine_may_be_given_more_time(free):
 
 
 @pytest.mark.parametrize(
-    ("environment", "word"),
+    ("changed", "refused"),
     [
         ({}, None),
-        ({"LEADERBOARD_GAMES": "score", "LEADERBOARD_RATE_PER_SECOND": "50"}, None),
-        ({"LEADERBOARD_GAMES": "score,spins"}, "games"),
-        ({"LEADERBOARD_RATE_PER_SECOND": "77"}, "rate"),
+        ({"games": "score", "rate_per_second": 50.0}, None),
+        ({"games": "score,spins"}, "LEADERBOARD_GAMES"),
+        ({"rate_per_second": 77.0}, "LEADERBOARD_RATE_PER_SECOND"),
+        ({"webhooks_file": "webhooks"}, "LEADERBOARD_WEBHOOKS_FILE"),
+        ({"sink": "kafka", "season": "hour"}, None),  # said by what moves the boards, and by jobs
     ],
 )
-def test_only_what_already_runs_can_be_asked_for(environment, word, settings):
+def test_only_what_already_runs_can_be_asked_for(changed, refused, settings):
     (settings.state / "conf").mkdir()
-    services.note_started(settings)
-    asked = Settings(
-        state_folder=settings.state_folder,
-        games=environment.get("LEADERBOARD_GAMES", "score"),
-        rate_per_second=float(environment.get("LEADERBOARD_RATE_PER_SECOND", 2_000)),
-    )
-    if word is None:
+    services.note_started(replace(settings, games="score", rate_per_second=50.0))
+    asked = replace(settings, **{"games": "score", "rate_per_second": 2_000.0} | changed)
+    environment = {f"LEADERBOARD_{name.upper()}": "given" for name in changed}
+    if refused is None:
         services.check_unchanged(asked, environment)
     else:
-        with pytest.raises(SetupError, match=rf"To change the {word}, run scripts/stop\.sh first"):
+        message = rf"with another {refused}\. To change that, run scripts/stop\.sh first"
+        with pytest.raises(SetupError, match=message):
             services.check_unchanged(asked, environment)
 
 
