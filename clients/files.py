@@ -18,7 +18,9 @@ def write_whole(path: Path, text: str, mode: int = 0o666) -> None:
     """
     own = path.with_suffix(f".{os.getpid()}-{get_ident()}")
     own.unlink(missing_ok=True)  # of a process that died: it may have another mode
-    with open(own, "w", encoding="utf-8", opener=lambda name, how: os.open(name, how, mode)) as file:
+    with open(
+        own, "w", encoding="utf-8", opener=lambda name, how: os.open(name, how, mode)
+    ) as file:
         file.write(text)
     own.replace(path)
 
