@@ -32,6 +32,7 @@ CLIENT_JAVA_OPTIONS = (
 )
 # The general functions that the SQL of all games may call, by name; functions/ has their source.
 FUNCTIONS = {
+    "epoch_millis": "EpochMillis",
     "first_arrivals": "FirstArrivals",
     "period_leaders": "PeriodLeaders",
     "running_totals": "RunningTotals",

@@ -29,8 +29,7 @@ CREATE TEMPORARY TABLE action_messages (
     `partition` INT METADATA VIRTUAL,
     `offset` BIGINT METADATA VIRTUAL,
     recorded_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-    recorded_millis AS EXTRACT(EPOCH FROM recorded_at) * 1000
-        + EXTRACT(MILLISECOND FROM recorded_at),
+    recorded_millis AS epoch_millis(recorded_at),
     WATERMARK FOR recorded_at AS recorded_at
 ) WITH (
     'connector' = 'kafka',

@@ -19,8 +19,7 @@ CREATE TEMPORARY TABLE answers (
     retry_at BIGINT,
     message STRING METADATA FROM 'value.message' VIRTUAL,
     recorded_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-    answered_at AS EXTRACT(EPOCH FROM recorded_at) * 1000
-        + EXTRACT(MILLISECOND FROM recorded_at)
+    answered_at AS epoch_millis(recorded_at)
 ) WITH (
     'connector' = 'kafka',
     'topic' = '${topic}',

@@ -40,17 +40,9 @@ CREATE TEMPORARY TABLE messages (
     `partition` INT METADATA VIRTUAL,
     `offset` BIGINT METADATA VIRTUAL,
     recorded_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
-    recorded_millis AS EXTRACT(EPOCH FROM recorded_at) * 1000
-        + EXTRACT(MILLISECOND FROM recorded_at),
+    recorded_millis AS epoch_millis(recorded_at),
     event_at AS TO_TIMESTAMP_LTZ(
-        GREATEST(
-            LEAST(
-                COALESCE(event_time_millis, 0),
-                EXTRACT(EPOCH FROM recorded_at) * 1000
-                    + EXTRACT(MILLISECOND FROM recorded_at)
-            ),
-            0
-        ),
+        GREATEST(LEAST(COALESCE(event_time_millis, 0), epoch_millis(recorded_at)), 0),
         3
     ),
     WATERMARK FOR event_at AS TO_TIMESTAMP_LTZ(

@@ -39,7 +39,6 @@ final class Field implements Serializable {
             Pattern.compile(
                     "(optional )?(?:(time|number(?: from (-?\\d{1,18}) to (-?\\d{1,18}))?)"
                             + "|(text|id)(?: up to (\\d{1,9}))?)");
-    private static final Pattern WHITE_SPACE = Pattern.compile("[ \\t\\n\\r]*+");
     private static final Pattern NUMBER =
             Pattern.compile(
                     "([+-]?)(?=\\.?\\d)(\\d*+)\\.?+(\\d*+)(?:[eE]([+-]?)(?=\\d)0*+(\\d*+))?+");
@@ -47,6 +46,7 @@ final class Field implements Serializable {
             Pattern.compile(
                     "(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d{1,9})?)?)"
                             + "(Z|[+-]\\d\\d(?::?\\d\\d)?)?");
+    private static final CharMatcher WHITE_SPACE = CharMatcher.anyOf(" \t\n\r");
     private static final CharMatcher ZERO = CharMatcher.is('0');
     private static final int LONGEST = 18; // digits that surely fit into a long
 
@@ -134,7 +134,7 @@ final class Field implements Serializable {
             return name + " not a text";
         }
         row.setField(place, StringData.fromBytes(text.getBytes(StandardCharsets.UTF_8)));
-        if (isId && WHITE_SPACE.matcher(text).matches()) {
+        if (isId && WHITE_SPACE.matchesAllOf(text)) {
             return name + " blank";
         }
         if (text.codePointCount(0, text.length()) > most) {
