@@ -21,6 +21,19 @@ AWAY = (KafkaConnectionError, KafkaTimeoutError, OSError)  # raised when no brok
 
 # Flink's connector brings a Kafka client of its own, under a name of its own.
 COMMON = "org.apache.flink.kafka.shaded.org.apache.kafka.common"
+# How Flink reads a topic.
+READING = {
+    "isolation.level": ISOLATION,
+    # The broker waits up to 100 ms for 16 KB: it then answers once for what would otherwise be
+    # many records of a quiet topic.
+    "fetch.min.bytes": "16384",
+    "fetch.max.wait.ms": "100",
+    # Partitions are read in small turns. In a backlog, the turns of the other partitions would
+    # otherwise last so long that a partition passes for a silent one, and its events for late
+    # ones. A turn lasts longest when a job has just started: `silent_partition_seconds` allows
+    # for a slow machine.
+    "max.partition.fetch.bytes": "65536",
+}
 
 Client = TypeVar("Client", KafkaConsumer, KafkaProducer, KafkaAdminClient)
 
@@ -112,13 +125,17 @@ def table_options(settings: Settings) -> str:
             "config.providers": "file",
             "config.providers.file.class": f"{COMMON}.config.provider.FileConfigProvider",
         }
-    quoted = {name: value.replace("'", "''") for name, value in options.items()}
-    return "\n    ".join(f"'properties.{name}' = '{value}'," for name, value in quoted.items())
+    return _lines(options)
 
 
 def source_options(settings: Settings) -> str:
     """The same for a table that is read. Raises SetupError as `table_options` does."""
-    return f"{table_options(settings)}\n    'properties.isolation.level' = '{ISOLATION}',"
+    return f"{table_options(settings)}\n    {_lines(READING)}"
+
+
+def _lines(options: dict[str, str]) -> str:
+    quoted = {name: value.replace("'", "''") for name, value in options.items()}
+    return "\n    ".join(f"'properties.{name}' = '{value}'," for name, value in quoted.items())
 
 
 def _write_login(settings: Settings) -> Path:

@@ -17,14 +17,6 @@
 -- ahead, keeps the watermark 5 s behind the record's time. Any other clock keeps
 -- it back by its error, a minute at most.
 --
--- The broker waits up to 100 ms for 16 KB: it then answers once for what would
--- otherwise be many events of a quiet topic.
---
--- Partitions are read in small turns. In a backlog, the turns of the other
--- partitions would otherwise last so long that a partition passes for a silent one,
--- and its events for late ones. A turn lasts longest when a job has just
--- started: `silent_partition_seconds` allows for a slow machine.
---
 -- The group is for compose.lag, which looks at the offsets that a job commits
 -- to it with each checkpoint. The job itself never starts from them.
 CREATE TEMPORARY TABLE messages (
@@ -62,9 +54,6 @@ CREATE TEMPORARY TABLE messages (
     'topic' = '${topic}',
     ${kafka_options}
     'properties.group.id' = '${group}',
-    'properties.fetch.min.bytes' = '16384',
-    'properties.fetch.max.wait.ms' = '100',
-    'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
     'scan.topic-partition-discovery.interval' = '30 s',
     'format' = 'checked-json',

@@ -7,7 +7,7 @@
 -- when nothing is (docs/spins.md). Columns are called as the fields of the message.
 --
 -- event_at is the effective time: the earlier of the spin's own time and its
--- record's. The watermark, the small turns and the group are those of
+-- record's. The watermark and the group are those of
 -- sql/score/sources/messages.sql, which gives the reasons.
 CREATE TEMPORARY TABLE messages (
     `spinId` STRING,
@@ -43,9 +43,6 @@ CREATE TEMPORARY TABLE messages (
     'topic' = '${topic}',
     ${kafka_options}
     'properties.group.id' = '${group}',
-    'properties.fetch.min.bytes' = '16384',
-    'properties.fetch.max.wait.ms' = '100',
-    'properties.max.partition.fetch.bytes' = '65536',
     'scan.startup.mode' = 'earliest-offset',
     'scan.topic-partition-discovery.interval' = '30 s',
     'format' = 'checked-json',
