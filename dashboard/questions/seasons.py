@@ -81,7 +81,8 @@ async def season_awards(request: Request, settings: Settings) -> Response:
     season = await season_of(request, game, await sink_in_use(settings), settings)
     if season is None:
         raise Problem(400, "season must be given; /api/seasons lists those that there are.")
-    limit = number(request, "limit", AWARDS, 1, MOST_AWARDS)
+    is_csv = wants_csv(request)
+    limit = number(request, "limit", MOST_AWARDS if is_csv else AWARDS, 1, MOST_AWARDS)
     offset = number(request, "offset", 0, 0, LAST_OFFSET * AWARDS)
     name, names = request.query_params.get("board"), [board.name for board in game.seasonal]
     if name and name not in names:
@@ -89,7 +90,7 @@ async def season_awards(request: Request, settings: Settings) -> Response:
     found = await run_in_threadpool(prizes.given, settings, season)
     rows = [row for row in found if name in (None, row["board"])]
     shown = rows[offset : offset + limit]
-    if wants_csv(request):
+    if is_csv:
         return file_of(download.awards_file(shown, season))
     about = {"game": game.name, "season": address_of(season, settings)}
     return answer(about | paged(len(rows), limit, offset) | {"awards": shown})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,16 +10,20 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
 
 import psycopg2
 import pytest
 import requests
+from starlette.requests import Request
 
 from boards import cache, finals, lookups, prizes, seasons, sinks, tiers
 from boards.kafka import AWARDS, FINAL_BOARDS, FINAL_SEASONS, records_since
 from boards.seasons import FINAL, PROVISIONAL, RUNNING, NotYet, Season, held_season, named
 from boards.tiers import Tier
 from clients import postgres
+from dashboard.download import AWARD_COLUMNS
+from dashboard.questions import seasons as questions
 from games import season as lengths
 from games.score import (
     GAME,
@@ -486,6 +491,20 @@ def test_what_cannot_be_done_says_why(command, db, words, says):
 
 
 # The API
+
+
+def test_a_file_has_all_awards_and_an_answer_the_first_100(monkeypatch):
+    rows = [dict.fromkeys(AWARD_COLUMNS) | {"award_id": number} for number in range(150)]
+    monkeypatch.setattr(prizes, "given", lambda settings, season: rows)
+    monkeypatch.setattr(questions, "sink_in_use", AsyncMock())
+    monkeypatch.setattr(questions, "season_of", AsyncMock(return_value=of_day(OLD)))
+
+    def asked(query: str) -> bytes:
+        request = Request({"type": "http", "query_string": query.encode(), "headers": []})
+        return asyncio.run(questions.season_awards(request, Settings())).body
+
+    assert len(json.loads(asked(""))["awards"]) == 100
+    assert len(asked("format=csv").splitlines()) == 1 + 150
 
 
 def test_the_api_tells_of_seasons_and_awards(stores, db):
