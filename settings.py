@@ -139,19 +139,19 @@ class Settings:
     )
 
     announcements_per_minute: int = _setting(
-        6, "at most so many are told, the most important first; 0 = none", least=0, most=600
+        6, "at most so many announcements a minute; 0 = none", least=0, most=600
     )
     leader_seconds: int = _setting(
-        10, "how long somebody must lead before it is told", least=0, most=3_600
+        10, "how long somebody must lead before it is announced", least=0, most=3_600
     )
     milestone_points: int = _setting(
-        50_000, "a team that passes a multiple of this is told of; 0 = none", least=0, most=10**15
+        50_000, "a team that passes a multiple of this is announced; 0 = none", least=0, most=10**15
     )
     streak_alarm: float = _setting(
-        4.0, "a hot streak above this is told of; 0 = none", least=0, most=1_000
+        4.0, "a hot streak above this is announced; 0 = none", least=0, most=1_000
     )
     webhooks_file: str = _setting(
-        "", "file that lists the webhooks that are told of announcements, one a line; empty = none"
+        "", "file that lists the webhooks that get announcements, one a line; empty = none"
     )
     webhook_secret_file: str = _setting(
         "", "file that holds the secret that signs what is sent to them; empty = no signature"

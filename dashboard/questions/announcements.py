@@ -53,13 +53,13 @@ def questions() -> list[Question]:
     return [
         Question(
             "/api/announcements",
-            "what was told of the boards, the newest first",
+            "the announcements, the newest first",
             all_announcements,
             ("game", "kind", "limit", "offset", FORMAT),
         ),
         Question(
             "/api/announcements/stream",
-            "the same as it comes, as server-sent events",
+            "new announcements, as server-sent events",
             stream,
             ("game",),
         ),
