@@ -501,7 +501,7 @@ def test_a_file_has_all_awards_and_an_answer_the_first_100(monkeypatch):
 
     def asked(query: str) -> bytes:
         request = Request({"type": "http", "query_string": query.encode(), "headers": []})
-        return asyncio.run(questions.season_awards(request, Settings())).body
+        return bytes(asyncio.run(questions.season_awards(request, Settings())).body)
 
     assert len(json.loads(asked(""))["awards"]) == 100
     assert len(asked("format=csv").splitlines()) == 1 + 150
