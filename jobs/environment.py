@@ -87,6 +87,9 @@ def _configuration(settings: Settings) -> dict[str, str]:
         # What the INSERTs of one job have in common is planned, and computed, once.
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         "pipeline.object-reuse": "true",  # no copy of a row between the operators of a chain
+        # Flink splits generated methods that are longer, in characters of Java, and their variables
+        # become fields. Methods of this length are still short enough for the JIT compiler.
+        "table.generated-code.max-length": "50000",
         "execution.buffer-timeout.interval": "20 ms",  # a row waits so long at three exchanges
         "state.backend.type": settings.state_backend,
         # Half of the bytes in files and checkpoints.

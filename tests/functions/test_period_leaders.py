@@ -13,7 +13,7 @@ ALL = 10**9  # far behind all rows
 
 @pytest.fixture
 def boards(flink, tmp_path):
-    """The boards of (who, millis, kind, gained, spent[, recorded]) rows and of periods.
+    """The boards of (who, millis, kind, gained, spent[, recorded[, part]]) rows and of periods.
 
     By period and "all" or "recent": (rank, who, gained, spent, count) by place, and the same of
     everybody, with the number of entrants in place of one, at 0.
@@ -30,7 +30,7 @@ def boards(flink, tmp_path):
         return name
 
     def run(rows: list[tuple], *periods: dict, kept: int = 0) -> dict:
-        names = "who", "millis", "kind", "gained", "spent", "recorded"
+        names = "who", "millis", "kind", "gained", "spent", "recorded", "part"
         given = table(
             "who BIGINT, millis BIGINT, kind BIGINT, gained BIGINT, spent BIGINT, recorded BIGINT",
             [{"part": 0, "recorded": row[1]} | dict(zip(names, row, strict=False)) for row in rows],
@@ -83,6 +83,13 @@ def test_members_are_ranked_by_the_ratio_of_their_sums(boards):
         1: (1, 7, 299, 300, 2),
         2: (2, 8, 500, 1000, 2),
     }
+
+
+def test_each_key_has_boards_of_its_own(boards):
+    rows = [(7, 10, 1, 1, 2), (7, 10, 1, 3, 4, 10, 1)]
+    found = boards(rows, period(), period(id=2, part=1))
+    assert found[1, "all"] == {0: (None, 1, 1, 2, 1), 1: (1, 7, 1, 2, 1)}
+    assert found[2, "all"] == {0: (None, 1, 3, 4, 1), 1: (1, 7, 3, 4, 1)}
 
 
 def test_integer_division_and_the_best_single_row_decide_nothing(boards):

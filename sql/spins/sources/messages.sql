@@ -27,15 +27,17 @@ CREATE TEMPORARY TABLE messages (
         3
     ),
     WATERMARK FOR event_at AS TO_TIMESTAMP_LTZ(
-        recorded_millis - 5000 - CASE
-            WHEN `eventTime` BETWEEN recorded_millis - 60000 AND recorded_millis
-                THEN recorded_millis - `eventTime`
-            WHEN `eventTime` BETWEEN recorded_millis AND recorded_millis + 60000
-                THEN 0
-            WHEN `eventTime` BETWEEN recorded_millis AND recorded_millis + 120000
-                THEN `eventTime` - recorded_millis - 60000
-            ELSE 60000
-        END,
+        recorded_millis - 5000 - COALESCE(
+            LEAST(
+                GREATEST(
+                    recorded_millis - `eventTime`,
+                    `eventTime` - recorded_millis - 60000,
+                    0
+                ),
+                60000
+            ),
+            60000
+        ),
         3
     )
 ) WITH (

@@ -71,9 +71,8 @@ public final class FirstArrivals extends KeyedFunction<FirstArrivals.Ids> {
         byte[] text = row.getString(id).toBytes();
         long hash = Hashing.farmHashFingerprint64().hashBytes(text).asLong();
         int part = (int) Math.floorMod(hash >>> 32, (long) parts);
-        Ids ids = kept.get(part);
-        if (ids == null) {
-            ids = new Ids();
+        Ids ids = got(kept, part, Ids::new);
+        if (ids.size == 0) {
             context.timeContext(Long.class).registerOnTime(end(minute));
         }
         if (ids.add(hash, minute, within)) {
@@ -81,7 +80,7 @@ public final class FirstArrivals extends KeyedFunction<FirstArrivals.Ids> {
         } else {
             repetitions.inc();
         }
-        kept.put(part, ids);
+        changed(kept, part, ids);
     }
 
     /** When a key is forgotten whose last id is of that minute. */

@@ -3,6 +3,7 @@ package leaderboard.functions;
 import java.time.Duration;
 import java.util.*;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.flink.table.api.*;
@@ -35,6 +36,7 @@ public abstract class KeyedFunction<S> extends ProcessTableFunction<RowData>
     private final transient List<StaticArgument> arguments = new ArrayList<>();
     private final transient List<DataTypes.Field> output = new ArrayList<>();
     private int arity; // of the output
+    private transient Boolean isHeld; // whether state is objects; null is yet to be seen
 
     KeyedFunction(
             CallContext call,
@@ -181,6 +183,30 @@ public abstract class KeyedFunction<S> extends ProcessTableFunction<RowData>
     final void gives(DataType type, String... names) {
         Stream.of(names).map(name -> DataTypes.FIELD(name, type)).forEach(output::add);
         arity = output.size();
+    }
+
+    /** What is kept at a place; if nothing is, a new one. */
+    static <V> V got(MapView<Integer, V> kept, int place, Supplier<V> constructor)
+            throws Exception {
+        V value = kept.get(place);
+        if (value == null) {
+            value = constructor.get();
+            kept.put(place, value);
+        }
+        return value;
+    }
+
+    /**
+     * Keeps what was got and has been changed. The heap holds the object itself, and to put it once
+     * more would only give the garbage collector more to look at; RocksDB holds its bytes.
+     */
+    final <V> void changed(MapView<Integer, V> kept, int place, V value) throws Exception {
+        if (isHeld == null || !isHeld) {
+            kept.put(place, value);
+        }
+        if (isHeld == null) {
+            isHeld = kept.get(place) == value;
+        }
     }
 
     /** Texts of a row in UTF-8; null for NULL. */

@@ -3,6 +3,7 @@ package leaderboard.functions;
 import static org.apache.flink.table.types.logical.LogicalTypeRoot.*;
 
 import java.util.*;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.dataview.MapView;
@@ -95,7 +96,7 @@ public final class PeriodLeaders extends KeyedFunction<PeriodLeaders.Entrant> {
 
     /** What is known of a key beside its entrants. */
     public static class Shared {
-        public long key;
+        public long key = ThreadLocalRandom.current().nextLong(); // by which this job knows it
         public List<Period> periods = new ArrayList<>();
         public int entrants;
         public long newest; // time of a row
@@ -195,11 +196,7 @@ public final class PeriodLeaders extends KeyedFunction<PeriodLeaders.Entrant> {
             throws Exception {
         TimeContext<Long> clock = context.timeContext(Long.class);
         long now = Objects.requireNonNullElse(clock.currentWatermark(), 0L);
-        Shared shared = sharedState.get(0);
-        if (shared == null) {
-            shared = new Shared();
-            shared.key = (row == null ? change : row).getLong(0);
-        }
+        Shared shared = got(sharedState, 0, Shared::new);
         Boards boards = boards(shared, kept);
         long wait = TICK_MILLIS;
         if (row != null) {
@@ -217,7 +214,7 @@ public final class PeriodLeaders extends KeyedFunction<PeriodLeaders.Entrant> {
             shared.tick = now + wait;
             clock.registerOnTime(shared.tick);
         }
-        sharedState.put(0, shared);
+        changed(sharedState, 0, shared);
     }
 
     private Period period(RowData row) {
@@ -241,10 +238,10 @@ public final class PeriodLeaders extends KeyedFunction<PeriodLeaders.Entrant> {
     private void add(Shared shared, Boards boards, MapView<Integer, Entrant> kept, RowData row)
             throws Exception {
         long id = row.getLong(entrant);
-        Integer place = boards.places.get(id);
-        Entrant found = place == null ? new Entrant() : kept.get(place);
-        if (place == null) {
-            place = shared.entrants++;
+        Integer known = boards.places.get(id);
+        int place = known == null ? shared.entrants++ : known;
+        Entrant found = got(kept, place, Entrant::new);
+        if (known == null) {
             found.id = id;
             boards.learn(place, id);
         }
@@ -252,7 +249,7 @@ public final class PeriodLeaders extends KeyedFunction<PeriodLeaders.Entrant> {
                 found.add(
                         row.getLong(times[0]), row.getLong(times[1]), row.getLong(kind),
                         row.getLong(ratio[0]), row.getLong(ratio[1]));
-        kept.put(place, found);
+        changed(kept, place, found);
         for (Board board : boards.list) {
             if (board.period.counts(found, added)) {
                 board.all.add(place, found, added, 1);
@@ -306,7 +303,7 @@ public final class PeriodLeaders extends KeyedFunction<PeriodLeaders.Entrant> {
             tell(board, board.all, boards);
             tell(board, board.recent, boards);
         }
-        sharedState.put(0, shared);
+        changed(sharedState, 0, shared);
     }
 
     private boolean isLongClosed(Period period, Shared shared) {
@@ -328,7 +325,7 @@ public final class PeriodLeaders extends KeyedFunction<PeriodLeaders.Entrant> {
             Entrant found = kept.get(place);
             if (found.size > 0 && found.millis[0] < oldest) {
                 found.trim(oldest);
-                kept.put(place, found);
+                changed(kept, place, found);
             }
         }
         shared.trimmedAt = shared.newest;

@@ -110,7 +110,7 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
 
     public void eval(Context context, MapView<Integer, Totals> kept, RowData row, Object... rest)
             throws Exception {
-        Totals key = Objects.requireNonNullElseGet(kept.get(0), Totals::new);
+        Totals key = got(kept, 0, Totals::new);
         long millis = row.getLong(time);
         long arrived = row.getLong(arrival);
         byte[][] texts = texts(row, latest);
@@ -126,8 +126,10 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
         }
         if (arrived >= key.arrival) {
             key.arrival = arrived;
-            key.totals.remove(total);
-            key.totals.add(total);
+            if (key.totals.get(key.totals.size() - 1) != total) {
+                key.totals.remove(total);
+                key.totals.add(total);
+            }
         }
         Total last = total;
         for (Total each : key.totals) {
@@ -146,7 +148,7 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
             key.tick = tick;
             clock.registerOnTime(tick);
         }
-        kept.put(0, key);
+        changed(kept, 0, key);
     }
 
     /** The total of a part in a period; a new one comes first. */
@@ -206,7 +208,7 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
                 clock.registerOnTime(key.forgetAt);
             }
         }
-        kept.put(0, key);
+        changed(kept, 0, key);
     }
 
     private void tell(Totals key, Total total) {

@@ -75,9 +75,8 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
         long watermark = Objects.requireNonNullElse(clock.currentWatermark(), Long.MIN_VALUE);
         long at = row.getTimestamp(time, 3).getMillisecond();
         long end = at - Math.floorMod(at, slideMillis) + slideMillis;
-        Slides key = kept.get(0);
-        if (key == null) {
-            key = new Slides();
+        Slides key = got(kept, 0, Slides::new);
+        if (key.latest == null) {
             key.latest = new byte[latest.length][];
         }
         learn(key, texts(row, latest));
@@ -93,7 +92,7 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
                 clock.registerOnTime(key.forgetTimer);
             }
         }
-        kept.put(0, key);
+        changed(kept, 0, key);
     }
 
     /** Takes over what a row says that is new; the slides keep what they knew. */
@@ -116,19 +115,21 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
         for (Slide slide : key.slides) {
             current = slide.end == end ? slide : current;
         }
-        if (!key.slides.remove(current)) {
-            int size = key.slides.size();
-            long before = size == 0 ? end - windows[0] : key.slides.get(size - 1).end;
-            for (long told = end; told < end + windows[0]; told += slideMillis) {
-                if (told < before || told >= before + windows[0]) {
-                    clock.registerOnTime(told - 1); // else the slide before has seen to it
+        int size = key.slides.size();
+        long before = size == 0 ? end - windows[0] : key.slides.get(size - 1).end;
+        if (before != end) {
+            if (!key.slides.remove(current)) {
+                for (long told = end; told < end + windows[0]; told += slideMillis) {
+                    if (told < before || told >= before + windows[0]) {
+                        clock.registerOnTime(told - 1); // else the slide before has seen to it
+                    }
                 }
+                long longest = windows[windows.length - 1];
+                key.slides.removeIf(slide -> slide.end - 1 + longest <= watermark);
             }
-            long longest = windows[windows.length - 1];
-            key.slides.removeIf(slide -> slide.end - 1 + longest <= watermark);
+            key.slides.add(current);
         }
         current.latest = null;
-        key.slides.add(current);
         return current;
     }
 
@@ -145,7 +146,7 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
         } else {
             key.forgetTimer = key.forgottenAt;
             clock.registerOnTime(key.forgetTimer);
-            kept.put(0, key);
+            changed(kept, 0, key);
         }
     }
 
