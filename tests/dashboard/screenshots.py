@@ -12,14 +12,14 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser
 
-from boards import sinks
+from boards import history, sinks
 from dashboard import navigation
 from games.score import GAME, TOP_PLAYERS
 from settings import PROJECT, settings
 from tests.conftest import chromium
 
 WIDTHS = (1400, 390)
-HEIGHT, HEIGHTS = 920, {"live": 1320}  # all five boards of a game
+HEIGHT, HEIGHTS = 920, {"live": 1320, "replay": 1320}  # all five boards of a game
 SCHEMES = ("light", "dark")
 GAP, COLOURS = 24, 128
 SETTLED = {
@@ -27,6 +27,7 @@ SETTLED = {
     "player": ".events tbody td",
     "team": ".members .bar",
     "campaigns": "body:has(.facts) .campaigns .chosen tbody .bar",
+    "sessions": "table.board tbody td",
     "pipeline": "body:not(:has(.flow .missing)) .flow .big",
 }
 # Nothing is awaited any more, and the page's own style is there.
@@ -41,6 +42,7 @@ def main(names: list[str]) -> None:
     top = sinks.sink(settings.sink, settings).read(GAME).rows[TOP_PLAYERS.name][2]
     pages = {
         "live": "",
+        "replay": f"?at={_half_way()}",
         "player": f"player?player={top['user_id']}",
         "team": f"team?team={top['team_id']}",
         "season": "season",
@@ -59,6 +61,15 @@ def main(names: list[str]) -> None:
             file = PROJECT / "docs" / f"{name}.png"
             _together(shots).quantize(COLOURS).save(file, optimize=True)
             print(f"{file.relative_to(PROJECT)}: {file.stat().st_size // 1024} kB")
+
+
+def _half_way() -> str:
+    """The minute in the middle of what the history has of the season."""
+    first = history.first_minute(GAME, settings)
+    last = history.last_minute(GAME, settings)
+    if not (first and last):
+        sys.exit("No minute is kept yet: take the pictures of a system that has run for a while.")
+    return history.address_of(first + (last - first) / 2)
 
 
 def _shot(browser: Browser, name: str, path: str, scheme: Any, width: int) -> Image.Image:
