@@ -246,11 +246,11 @@ def _live_row(what: str, rate: float, result: live.Result) -> Row:
 
 def drain_all(bench: Bench) -> list[Row]:
     """All boards, a full topic read to its end: in one job, and in a job for each board."""
-    few = bench.sizes.few_events
+    every, few = bench.sizes.events, bench.sizes.few_events
     rows = [
-        bench.drain("one job, hot streaks every 5 s", MANY, bench.sizes.events),
+        bench.drain("one job, hot streaks every 5 s", MANY, every),
+        bench.drain("four jobs, hot streaks every 5 s", MANY, every, bench.jobs(one_job="no")),
         bench.drain("one job, hot streaks every 2 s", MANY, few, streak_slide_seconds=2),
-        bench.drain("four jobs, hot streaks every 5 s", MANY, few, bench.jobs(one_job="no")),
     ]
     if LATER:
         titles = " and ".join(board.title.lower() for board in LATER)
