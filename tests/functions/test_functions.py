@@ -212,6 +212,16 @@ def test_totals_are_told_once_a_tick(totals):
     assert sorted(told) == [("a", 0, "A", 3, 2, 10, 2), ("b", 0, "B", 8, 1, 10, 3)]
 
 
+def test_the_first_change_since_a_tick_is_told_at_once_and_others_at_the_next(totals):
+    later = 70_000, 0, "t", 1, "A"
+    told = totals(
+        ("a", 60_000, 0, "t", 1, "A", 1),
+        ("b", *later, 2),  # a tick
+        *(("a", *later, arrival) for arrival in (3, 4, 5)),
+    )
+    assert [row_count for key, _, _, _, row_count, *_ in told if key == "a"] == [1, 2, 4]
+
+
 def test_each_period_has_its_total(totals):
     told = totals(("a", 10, 0, "t", 1, "A", 1), ("a", 10, 7, "t", 2, "A", 2))
     assert sorted(told) == [("a", 0, "A", 1, 1, 10, 2), ("a", 7, "A", 2, 1, 10, 2)]

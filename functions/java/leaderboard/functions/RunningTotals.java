@@ -24,9 +24,10 @@ import org.apache.flink.table.types.inference.CallContext;
  * }</pre>
  *
  * <p>A tick is a watermark of the input: put a mini-batch assigner of processing time before it
- * (jobs/plans.py does), or the time of the rows is the clock. A row that is older than 200 ms by
- * that clock comes late, or from a backlog: its totals wait for half of what it is older, 5 s at
- * most. So a job that does not keep up tells less, and catches up.
+ * (jobs/plans.py does), or the time of the rows is the clock. The first change since a tick is told
+ * at once, others at the next. A row that is older than 200 ms by that clock comes late, or from a
+ * backlog: its totals wait for half of what it is older, 5 s at most. So a job that does not keep up
+ * tells less, and catches up.
  *
  * <p>Gives the key, the period (BIGINT), the columns of split_by (STRING; optional), the latest
  * columns, {@code total}, {@code row_count} and {@code latest_millis} of the part, {@code arrival},
@@ -72,6 +73,7 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
         public List<Total> totals = new ArrayList<>(1); // in the order in which they are told
         public long arrival; // the greatest
         public long tick; // at which the key is looked at next; 0 is none
+        public long toldAt; // the last tick
         public long forgetAt;
     }
 
@@ -144,7 +146,9 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
         long watermark = Objects.requireNonNullElse(clock.currentWatermark(), 0L);
         long wait = Math.max(0, watermark - millis - FRESH_MILLIS) / 2;
         long tick = watermark + 1 + Math.min(wait, LONGEST_WAIT_MILLIS);
-        if (key.tick == 0 || tick < key.tick) {
+        if (key.tick == 0 && wait == 0 && key.toldAt < watermark) {
+            tellChanges(key, watermark, clock);
+        } else if (key.tick == 0 || tick < key.tick) {
             key.tick = tick;
             clock.registerOnTime(tick);
         }
@@ -191,24 +195,30 @@ public final class RunningTotals extends KeyedFunction<RunningTotals.Totals> {
             return;
         }
         key.tick = 0;
+        tellChanges(key, now, clock);
+        if (key.totals.isEmpty()) {
+            kept.clear();
+        } else {
+            changed(kept, 0, key);
+        }
+    }
+
+    /** Tells the totals that have changed, and forgets those that have not for long. */
+    private void tellChanges(Totals key, long now, TimeContext<Long> clock) {
         for (Total total : key.totals) {
             if (total.toldAt == 0) {
                 tell(key, total);
                 total.toldAt = now;
             }
         }
+        key.toldAt = now;
         if (keptMillis > 0 && now < Long.MAX_VALUE) { // the end of a bounded input is no time
             key.totals.removeIf(total -> total.toldAt <= now - keptMillis);
-            if (key.totals.isEmpty()) {
-                kept.clear();
-                return;
-            }
-            if (key.forgetAt <= now) {
+            if (key.forgetAt <= now && !key.totals.isEmpty()) {
                 key.forgetAt = now + keptMillis;
                 clock.registerOnTime(key.forgetAt);
             }
         }
-        changed(kept, 0, key);
     }
 
     private void tell(Totals key, Total total) {
