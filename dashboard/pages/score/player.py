@@ -190,8 +190,11 @@ def _standing(player: Player, season: Season | None) -> None:
 
 def _form(form: Row) -> None:
     def average(which: str) -> str:
+        events = form[f"{which}_term_events"]
+        if not events:
+            return "no events" if events == 0 else number(None)
         points = number(form[f"{which}_term_average"], "{:,.1f}".format)
-        return f"{points} <small>in {number(form[f'{which}_term_events'])} events</small>"
+        return f"{points} <small>in {number(events)} events</small>"
 
     streak = form["rank_number"]
     html.show(
