@@ -299,7 +299,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def note_started(settings: Settings) -> None:
-    """Note the settings with which the services start, for the owner only: an URL may be secret."""
+    """Note the settings with which the services start, for the owner only: a URL may be secret."""
     write_whole(settings.state / STARTED, json.dumps(asdict(settings)), mode=0o600)
 
 
