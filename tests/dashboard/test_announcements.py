@@ -27,7 +27,7 @@ from tests.conftest import Stack, eventually, page_server
 from tests.dashboard.test_seasons import OLD, TABLES, ban, fill, of_day
 from tests.receiving import Receiving, receiver
 
-TODAY = lengths.SEASONS["day"].start_of(int(time.time() * 1000))
+FOR_EVER = lengths.SEASONS["all"]
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +37,13 @@ def fresh(monkeypatch):
 
 @pytest.fixture
 def stack(stores: Stack) -> Stack:
-    """Leaders are told at once, and milestones of a thousand."""
-    return stores.changed(leader_seconds=0, milestone_points=1_000, announcements_per_minute=600)
+    """Leaders are told at once, and milestones of a thousand; no season ends meanwhile."""
+    return stores.changed(
+        season=FOR_EVER.name,
+        leader_seconds=0,
+        milestone_points=1_000,
+        announcements_per_minute=600,
+    )
 
 
 @pytest.fixture
@@ -60,7 +65,8 @@ def db(stack: Stack):
 def write(stack: Stack, totals: dict[str, int], sink: str = "postgres") -> None:
     """Teams with these totals in the season that runs, as the jobs write them."""
     reached_at = int(time.time() * 1000)
-    rows = [(TODAY, team, f"Team {team}", total, reached_at) for team, total in totals.items()]
+    start = FOR_EVER.start_of(reached_at)
+    rows = [(start, team, f"Team {team}", total, reached_at) for team, total in totals.items()]
     if sink == "kafka":
         names = ("season_start", "team_id", "team_name", "total_score", "reached_at")
         records = {
@@ -119,7 +125,7 @@ def test_what_changes_is_told_and_kept_with_its_values(stack, db):
     ]
     milestone, leader = announced.newest(stack.settings, GAME, 10)
     assert (leader["kind"], leader["board"], leader["season"]) == (
-        *("leader", "top_teams", of_day(TODAY).season),
+        *("leader", "top_teams", FOR_EVER.id(0)),
     )
     assert (milestone["entity_kind"], milestone["entity_id"], milestone["value"]) == (
         *("team", "a", 2_100),

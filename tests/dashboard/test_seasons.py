@@ -40,6 +40,7 @@ DAY = 86_400_000
 TABLES = (TOP_TEAMS, TOP_PLAYERS, TEAM_MVPS, PLAYER_TOTALS, MEMBER_TOTALS)
 TODAY = lengths.SEASONS["day"].start_of(int(datetime.now(UTC).timestamp() * 1000))
 OLD, LAST = TODAY - 2 * DAY, TODAY - DAY
+RUNS = TODAY + DAY  # even when midnight passes
 # Ten players, of whom the third and the fourth have equal totals.
 TOTALS = {f"u{number}": 100 - 10 * number + (10 if number == 3 else 0) for number in range(10)}
 
@@ -509,7 +510,7 @@ def test_a_file_has_all_awards_and_an_answer_the_first_100(monkeypatch):
 
 def test_the_api_tells_of_seasons_and_awards(stores, db):
     fill(db, OLD)
-    fill(db, TODAY, {"u1": 7})
+    fill(db, RUNS, {"u1": 7})
     tiers.set_rule(stores.settings, TOP_PLAYERS, [Tier({"coins": 5}, 1, 1)], "Ada")
     finish(stores, OLD)
     day = of_day(OLD).label
@@ -522,7 +523,7 @@ def test_the_api_tells_of_seasons_and_awards(stores, db):
     with page_server("dashboard.api", environment=stores.environment) as address:
         listed = asked("seasons?sink=postgres")
         states = [(each["season"], each["state"]) for each in listed["seasons"]]
-        assert states == [(of_day(TODAY).label, "running"), (day, "final")]
+        assert states == [(of_day(RUNS).label, "running"), (day, "final")]
         assert (listed["total"], asked("seasons?limit=1&sink=postgres")["next_offset"]) == (2, 1)
         found = asked(f"boards/top_players?season={day}&limit=2")
         assert [row["user_id"] for row in found["rows"]] == ["u0", "u1"]
