@@ -227,6 +227,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
+@pytest.fixture(scope="session")
+def java_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of a Flink inside the tests' own Java, with its configuration."""
+    state = tmp_path_factory.mktemp("state")
+    (state / "jars").symlink_to(Settings().state / "jars")
+    shutil.copytree(flink.home() / "conf", state / "conf" / "flink")
+    return state
+
+
 @contextmanager
 def running(state: Path, *services: str, **settings: Any) -> Iterator[Stack]:
     """A stack with these services, empty, with topics, tables and roles."""
