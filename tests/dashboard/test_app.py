@@ -137,7 +137,7 @@ def some_boards(totals=(9, 7, 7, 5), name="Player", age_seconds=1, late=(), team
             "points_hour_before": 0,
             "reached_at": at,
             "window_end": at,
-            "season_start": at.replace(hour=0, minute=0),
+            "season_start": at - timedelta(hours=1),  # at its beginning the page tells of the last
         }
         for number, total in enumerate(totals)
     ]
