@@ -24,7 +24,7 @@ edges between them. What is changed, on the way from an event to a board of tota
   batches of that clock too. Flink's own setting would batch whole jobs, and in a job with windows
   a batch ends with the watermark, so that a lagging partition would hold back the totals.
 - `_without_exchanges`: a function's rows are partitioned by its key already, which the planner does
-  not know. Another function by the same key takes them in the same thread.
+  not know. Another function by the same key takes them as they are.
 - `numbered`: an operator finds its state in a savepoint by its number. Flink numbers operators on
   from one plan to the next; here they are numbered from 1, first those with state, so that one more
   or less of the others moves none of them.
