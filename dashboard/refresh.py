@@ -82,7 +82,7 @@ class Refreshed:
     now: Sample | None = None
     samples: tuple[Sample, ...] = ()  # every 5 s for a minute, the oldest first
     minutes: tuple[Sample, ...] = ()  # one for each minute of an hour, likewise
-    day: Sample | None = None  # the first of this day, in UTC
+    day: Sample | None = None  # after the first minute of this day, in UTC
     is_missing: bool = False
     # What is made of it once for all who see it: a page's HTML, and the API's answers.
     drawn: dict[Hashable, str] = field(default_factory=dict, compare=False)
@@ -219,8 +219,9 @@ class Memory:
             self.samples.append(sample)
         if not self.minutes or sample.at - self.minutes[-1].at >= MINUTE_SECONDS:
             self.minutes.append(sample)
-        if self.last_at and self.last_at.date() != read_at.date():
-            self.day = sample
+        is_another_day = self.last_at and self.last_at.date() != read_at.date()
+        if is_another_day or (read_at.hour, read_at.minute) == (0, 0):
+            self.day = sample  # the last of the first minute: the day's season has begun by then
         self.last_at = read_at
 
     def know(self, past: Past) -> None:
@@ -233,7 +234,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Past:
-    """What the history knows: the minutes of the last hour, and the first of this day."""
+    """What the history knows: the minutes of the last hour, and how this day began."""
 
     minutes: tuple[Sample, ...] = ()
     day: Sample | None = None
@@ -258,8 +259,9 @@ def past_of(game: Game, settings: Settings) -> Past:
 
     hour = history.minutes(game, now - timedelta(minutes=MINUTES), now, settings)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    # What the day began with, unless nobody wrote it down then.
-    first = history.minutes(game, midnight, midnight + timedelta(minutes=DAY_MINUTES), settings)
+    # What the day's first minute ended with, unless nobody wrote it down then.
+    begin, end = (midnight + timedelta(minutes=minutes) for minutes in (1, DAY_MINUTES))
+    first = history.minutes(game, begin, end, settings)
     return Past(tuple(map(sampled, hour)), sampled(first[0]) if first else None)
 
 

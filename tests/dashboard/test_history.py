@@ -7,6 +7,7 @@ import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import psycopg2
@@ -235,6 +236,15 @@ def test_the_page_knows_at_the_first_look_what_was_before(stores, db):
     assert [each.places["top_players"]["a"] for each in known] == [(2, 5), (1, 9)]
     ages = [monotonic() - each.at for each in known]
     assert ages == pytest.approx([180, 120], abs=30)
+
+
+def test_the_page_knows_how_the_day_began(stores, db, monkeypatch):
+    """After its first minute: at midnight the boards may still show the season before."""
+    monkeypatch.setattr(refresh, "datetime", SimpleNamespace(now=lambda zone: NINE))
+    for minute, total in ((0, 900), (1, 3), (2, 5)):
+        history.write(stores.settings, boards(a=total), START + minute * history.MINUTE)
+    day = refresh.past_of(GAME, stores.settings).day
+    assert day and day.places["top_players"]["a"] == (1, 3)
 
 
 def test_days_are_forgotten_whole(stores, db):

@@ -185,14 +185,21 @@ def test_a_history_that_keeps_silent_keeps_no_board_waiting(reading, monkeypatch
     eventually(check)
 
 
-def test_the_day_begins_with_the_first_look_after_midnight():
+@pytest.mark.parametrize(
+    ("looks", "began"),
+    [
+        ((-2, -1), None),
+        ((-2, 0, 1), 1),
+        ((-2, 0, 1, 59, 61, 4_000), 59),  # the season of the day has begun by then
+        ((-2, 300, 301), 300),
+        ((300, 301), None),
+    ],
+)
+def test_the_day_begins_with_its_first_minute(looks, began):
     memory, now = refresh.Memory(), refresh.sample(some_boards())
-    for at in (AT - timedelta(seconds=2), AT - timedelta(seconds=1)):
-        memory.keep(now, at)
-        assert memory.day is None
-    for at in (AT, AT + timedelta(seconds=1)):
-        memory.keep(replace(now, at=at.timestamp()), at)
-    assert memory.day.at == AT.timestamp()
+    for seconds in looks:
+        memory.keep(replace(now, at=seconds), AT + timedelta(seconds=seconds))
+    assert (memory.day and memory.day.at) == began
 
 
 def test_a_hundred_viewers_read_once(reading, monkeypatch):
