@@ -29,8 +29,18 @@ HEIGHT = 230  # px
 COLOURS = {"blue": "#3b82f6", "teal": "#0d9488"}
 TICKS = 5
 ROUND = [step * 10**zeros for zeros in range(6) for step in (1, 2, 5)]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ROUND_TIMES = [
+    *(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30)),
+    *(timedelta(hours=hours) for hours in (1, 2, 3, 6, 12)),
+    *(timedelta(days=days) for days in (1, 2, 7, 14, 30, 90)),
+]
 # 1.2M, and not 1.2G for a milliard; a zero is no "0M".
 SHORT_NUMBER = "datum.value == 0 ? '0' : replace(format(datum.value, '~s'), 'G', 'B')"
+# A midnight is called by its day.
+TIME_OR_DAY = (
+    "utcFormat(datum.value, utchours(datum.value) + utcminutes(datum.value) ? '%H:%M' : '%-d %b')"
+)
 MOST_LINES = 31
 EVERY = [timedelta(minutes=5), *(timedelta(hours=hours) for hours in (1, 6, 24))]
 
@@ -132,13 +142,26 @@ def value_chart(board: Board, steps: Sequence[Step]) -> alt.Chart:
     return _chart(board, steps, alt.Y("value:Q", axis=axis), is_filled=True)
 
 
+def times(first: datetime, last: datetime) -> list[datetime]:
+    """The round times that are written below a plot."""
+    step = next((each for each in ROUND_TIMES if (last - first) / each <= TICKS), ROUND_TIMES[-1])
+    begin = first + (EPOCH - first) % step
+    return [begin + number * step for number in range((last - begin) // step + 1)]
+
+
+def _axis_time(time: datetime) -> alt.DateTime:
+    hours, minutes = time.hour, time.minute
+    return alt.DateTime(
+        year=time.year, month=time.month, date=time.day, hours=hours, minutes=minutes, utc=True
+    )
+
+
 def _chart(board: Board, steps: Sequence[Step], y: alt.Y, *, is_filled: bool = False) -> alt.Chart:
     colour = COLOURS.get(board.accent, COLOURS["blue"])
-    is_short = steps[-1].minute - steps[0].minute <= timedelta(days=2)
     axis = alt.Axis(
         title=None,
-        format="%H:%M" if is_short else "%-d %b",
-        tickCount=TICKS,
+        labelExpr=TIME_OR_DAY,
+        values=[_axis_time(each) for each in times(steps[0].minute, steps[-1].minute)],
         labelOverlap=True,
         grid=False,
     )

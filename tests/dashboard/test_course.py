@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from boards.history import COURSE_POINTS, Step, step_width
-from dashboard.course import MOST_LINES, by_time, drawn, rank_chart, ticks, value_chart
+from dashboard.course import MOST_LINES, by_time, drawn, rank_chart, ticks, times, value_chart
 from games.score import TOP_PLAYERS, TOP_TEAMS
 
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -58,6 +58,20 @@ def test_no_season_makes_a_table_too_long(hours):
 def test_a_step_is_as_wide_as_the_plot_needs(length, width):
     assert step_width(NOON, NOON + length) == timedelta(minutes=width)
     assert length / step_width(NOON, NOON + length) <= COURSE_POINTS
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (timedelta(minutes=1), ["28 12:00", "28 12:01"]),
+        (timedelta(minutes=11), ["28 12:00", "28 12:05", "28 12:10"]),
+        (timedelta(hours=3), ["28 12:00", "28 13:00", "28 14:00", "28 15:00"]),
+        (timedelta(hours=49), ["28 12:00", "29 00:00", "29 12:00", "30 00:00", "30 12:00"]),
+        (timedelta(days=3), ["29 00:00", "30 00:00", "01 00:00"]),
+    ],
+)
+def test_the_times_below_a_plot_are_round_and_each_is_there_once(length, expected):
+    assert [f"{each:%d %H:%M}" for each in times(NOON, NOON + length)] == expected
 
 
 def test_the_first_rank_is_at_the_top_and_times_are_utc():
