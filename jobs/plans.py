@@ -8,10 +8,10 @@ edges between them. What is changed, on the way from an event to a board of tota
     39 exchange          hash of user_id      5 watermark-assigner  wakes up (new)
                                               6 mini-batch-assigner every 100 ms (new)
     40 running_totals    by user_id           2 running_totals      by user_id
-    41 exchange          hash of season, user 7 exchange            hash of season, user
-    42 group-aggregate   MAX(total)           3 group-aggregate     MAX(total)
+    41 exchange          hash of season, user
+    42 group-aggregate   MAX(total)           7 calc                total (new)
     43 exchange          hash of season       8 exchange            hash of season
-    44 rank              Retract              4 rank                UpdateFast
+    44 rank              Retract              3 rank                UpdateFast
 
 - `_with_growing_ranks`: the planner takes it that what comes out of a process table function may be
   taken back, and makes a rank of it that keeps every row, for the case that the best falls. A MAX
@@ -23,6 +23,9 @@ edges between them. What is changed, on the way from an event to a board of tota
 - `_with_mini_batches`: totals that are made from events by GROUP BY, and what joins totals, work in
   batches of that clock too. Flink's own setting would batch whole jobs, and in a job with windows
   a batch ends with the watermark, so that a lagging partition would hold back the totals.
+- `_without_last_totals`: by GROUP BY, SQL says that of a key's rows of running_totals the last one
+  counts. Who replaces rows by key takes them as they are. The aggregate's state would have a time
+  to live, and on the heap two fifths of its work would be Flink's search for what is out of date.
 - `_without_exchanges`: a function's rows are partitioned by its key already, which the planner does
   not know. Another function by the same key takes them as they are.
 - `numbered`: an operator finds its state in a savepoint by its number. Flink numbers operators on
@@ -51,7 +54,9 @@ STATELESS = (
     "stream-exec-mini-batch-assigner",
     "stream-exec-watermark-assigner",
 )
-GROWING = ("$MAX$1", "$COUNT$1")  # aggregates that never fall while rows are only added
+MAX, LAST_VALUE = "$MAX$1", "$LAST_VALUE$1"
+GROWING = (MAX, "$COUNT$1")  # aggregates that never fall while rows are only added
+SPLIT_BY, LATEST = 4, 5  # arguments of running_totals
 TICKED = ("running_totals", "period_leaders")
 
 
@@ -66,6 +71,7 @@ def rewritten(plan: dict[str, Any]) -> dict[str, Any]:
         )
     graph = Graph(plan)
     _with_growing_ranks(graph)
+    _without_last_totals(graph)
     _without_exchanges(graph)
     _with_ticks(graph)
     _with_mini_batches(graph)
@@ -194,6 +200,62 @@ def _keeps_one_row(reader: Node, graph: Graph) -> bool:
     return _is(reader, "join", "sink")
 
 
+def _without_last_totals(graph: Graph) -> None:
+    for aggregate in graph.of("group-aggregate"):
+        if aggregate["generateUpdateBefore"] or not _tells_last_totals(graph, aggregate):
+            continue
+        exchange = graph.source(aggregate)
+        given = graph.source(exchange)["projection"]
+        columns = [*aggregate["grouping"], *(call["argList"][0] for call in aggregate["aggCalls"])]
+        graph.leave_out(exchange)
+        if columns == list(range(len(given))):
+            graph.leave_out(aggregate)
+            continue
+        graph.nodes[aggregate["id"]] = {
+            "id": aggregate["id"],
+            "type": "stream-exec-calc_1",
+            "projection": [
+                {"kind": "INPUT_REF", "inputIndex": column, "type": given[column]["type"]}
+                for column in columns
+            ],
+            "condition": None,
+            "inputProperties": [ANY_INPUT],
+            "outputType": aggregate["outputType"],
+            "description": aggregate["description"].replace("GroupAggregate", "LastTotals"),
+        }
+
+
+def _tells_last_totals(graph: Graph, aggregate: Node) -> bool:
+    """Whether an aggregate says of a key what the last row of running_totals for it says."""
+    calc = graph.source(graph.source(aggregate))
+    function = calc
+    while _is(function, "calc"):
+        function = graph.source(function)
+    if calc is function or _name(function) != "running_totals":
+        return False
+    operands = function["functionCall"]["operands"]
+    split_by, latest = (len(operands[at].get("operands", [])) for at in (SPLIT_BY, LATEST))
+    # Its columns are the key, the period, what it is split by, the latest, and seven sums, of which
+    # the first three are of a part.
+    sums = 2 + split_by + latest
+    keys = {_origin(graph, calc, column) for column in aggregate["grouping"]}
+    is_whole = keys == {0, 1}
+    growing = range(sums + (3 if is_whole and split_by else 0), sums + 7)
+    return (is_whole or keys == set(range(2 + split_by))) and all(
+        call["internalName"] == LAST_VALUE
+        or (call["internalName"] == MAX and _origin(graph, calc, call["argList"][0]) in growing)
+        for call in aggregate["aggCalls"]
+    )
+
+
+def _origin(graph: Graph, node: Node, column: int | None) -> int | None:
+    """The column behind one that calcs pass on as it is; None when it is computed."""
+    while _is(node, "calc") and column is not None:
+        column = node["projection"][column].get("inputIndex")
+        node = graph.source(node)
+    return column
+
+
 def _without_exchanges(graph: Graph) -> None:
     for exchange in graph.of("exchange"):
         readers = graph.readers(exchange)
@@ -256,8 +318,13 @@ def _is_ticked(graph: Graph, node: Node) -> bool:
 
 
 def _tells_by_ticks(function: Node) -> bool:
-    name: str | None = function["functionCall"].get("systemName")
-    return name in TICKED
+    return _name(function) in TICKED
+
+
+def _name(node: Node) -> str | None:
+    """The name of a function; None of another operator."""
+    name: str | None = node.get("functionCall", {}).get("systemName")
+    return name
 
 
 def numbered(plan: dict[str, Any]) -> dict[str, Any]:

@@ -93,10 +93,20 @@ def test_totals_are_remembered_until_nobody_can_change_them(environment):
         if node.get("state")
     }
     season_and_a_late_day_and_an_outage = "3 d"
-    assert remembered == {
-        "stream-exec-group-aggregate": season_and_a_late_day_and_an_outage,
-        "stream-exec-rank": season_and_a_late_day_and_an_outage,
-    }
+    assert remembered == {"stream-exec-rank": season_and_a_late_day_and_an_outage}
+
+
+@pytest.mark.parametrize(
+    ("name", "aggregates"),
+    [
+        *((name, 0) for name in ("top_players", "top_teams", "team_mvps", "totals")),
+        # Each hour's points are those of the hour before, too: that is a key of its own.
+        ("most_improved", 1),
+    ],
+)
+def test_the_last_of_a_keys_running_totals_is_kept_by_who_replaces_it(plans, name, aggregates):
+    assert plans[name].count("[running_totals(") > 0
+    assert plans[name].count("GroupAggregate(") == aggregates
 
 
 def test_totals_take_in_batches_by_the_clock_and_nothing_else_does(environment):
