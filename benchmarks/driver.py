@@ -33,10 +33,12 @@ PRODUCER = {
     "queue.buffering.max.messages": 400_000,
     "queue.buffering.max.kbytes": 400_000,
     "batch.num.messages": 10_000,
+    "delivery.report.only.error": True,
 }
 # A topic on disk is filled in large batches; live events wait for others as long as Java's
 # producer lets them.
 LINGER_MILLIS = {"fill": 50, "live": 5}
+NOW = 0  # as a record's timestamp
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,7 @@ def _fill(
             times = [start_millis + int(number / rate * 1000) for number in numbers]
             chunk = drawn.chunk(times)
             repeated = [(key, whole, times[-1]) for key, whole, _ in sender.repeated(drawn, chunk)]
-            for message in [*chunk[: len(chunk) - len(repeated)], *repeated]:
-                sender.send(*message)
+            sender.send([*chunk[: len(chunk) - len(repeated)], *repeated])
     return sender.sent()
 
 
@@ -134,8 +135,7 @@ def _drive(settings: Settings, world: World, part: int, rate: float, seconds: fl
                 continue
             behind = max(behind, passed - handed / rate)
             chunk = drawn.chunk([int(time.time() * 1000)] * min(due - handed, CHUNK))
-            for key, whole, _ in [*chunk, *sender.repeated(drawn, chunk)]:
-                sender.send(key, whole)
+            sender.send([*chunk, *sender.repeated(drawn, chunk)])
             handed += len(chunk)
     return sender.sent(behind)
 
@@ -150,6 +150,7 @@ class _Sender:
         own = {"bootstrap.servers": settings.brokers, "linger.ms": LINGER_MILLIS[how]}
         self._producer = Producer(own | PRODUCER)
         self._topic, self._repeated_after = settings.topic, REPEATED_AFTER[how]
+        self._keeps_times = how == "fill"
         self._waiting: list[list[Message]] = []  # to be sent again
         self._refused: list[object] = []
         self._encode = registry.encoder(settings, settings.topic)
@@ -178,25 +179,25 @@ class _Sender:
         self._waiting.append(drawn.again(chunk))
         return self._waiting.pop(0) if len(self._waiting) > self._repeated_after + 1 else []
 
-    def send(self, key: bytes, whole: bytes | None, millis: int = 0) -> None:
-        """Hand a record to the producer, and wait while that has too many."""
-        value = self._encode(whole)
-        self._value_bytes += len(value or b"")
-        while True:
-            try:
-                self._producer.produce(
-                    self._topic, value, key, on_delivery=self._note, timestamp=millis
-                )
-                break
-            except BufferError:
-                self._producer.poll(0.1)
-        self._handed += 1
-        if self._handed % 1_000 == 0:
-            self._producer.poll(0)
+    def send(self, messages: list[Message]) -> None:
+        """Hand records to the producer, and wait while that has too many."""
+        for key, whole, millis in messages:
+            value = self._encode(whole)
+            self._value_bytes += len(value or b"")
+            at = millis if self._keeps_times else NOW
+            while True:
+                try:
+                    self._producer.produce(
+                        self._topic, value, key, on_delivery=self._note, timestamp=at
+                    )
+                    break
+                except BufferError:
+                    self._producer.poll(0.1)
+        self._handed += len(messages)
+        self._producer.poll(0)
 
     def _note(self, error: object, _: object) -> None:
-        if error:
-            self._refused.append(error)
+        self._refused.append(error)
 
 
 def _cpu_seconds() -> float:

@@ -47,9 +47,11 @@ WARM_UP_SECONDS = 45  # until the code of a checkpoint is compiled, too
 CATCH_UP_SECONDS = 600
 GIVE_UP_SECONDS = 20.0  # behind
 HELD_SECONDS = 2.0  # behind, at most, when a rate is held
-TOTALS_QUERY = "\nUNION ALL\n".join(
+NAMED = {"user_id": "$2", "team_id": "$3"}
+# Prepared, so that looking takes little from the system.
+TOTALS_QUERY = "PREPARE totals (bigint, text[], text[]) AS " + "\nUNION ALL\n".join(
     f"SELECT '{board.name}', {board.found_by}, {board.grows[0]} FROM flink.{board.name} "
-    f"WHERE season_start = %(season)s AND {board.found_by} = ANY(%({board.found_by})s)"
+    f"WHERE season_start = $1 AND {board.found_by} = ANY({NAMED[board.found_by]})"
     for board in TOTALS
 )
 WINDOW_QUERY = f"SELECT max(extract(epoch FROM window_end)) FROM leaderboard.{HOT_STREAKS.name}"
@@ -255,15 +257,15 @@ class Markers:
         users, teams = ([name(number) for number in range(MARKERS)] for name in (_user, _team))
         numbers = {name: number for names in (users, teams) for number, name in enumerate(names)}
         start = season.of(self._settings).start_of(int(time.time() * 1000))
-        wanted = {"season": start, "user_id": users, "team_id": teams}
         totals: dict[tuple[str, int], int] = {}
         newest = 0
         dsn = postgres.owner_dsn(self._settings)
         with postgres.connect(dsn) as db, db.cursor() as cursor:
+            cursor.execute(TOTALS_QUERY)
             for look in count():
                 if self._is_left.wait(LOOK_SECONDS):
                     return
-                cursor.execute(TOTALS_QUERY, wanted)
+                cursor.execute("EXECUTE totals (%s, %s, %s)", (start, users, teams))
                 now = time.time()
                 for board, name, total in cursor:
                     key = board, numbers[name]

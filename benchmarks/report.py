@@ -35,8 +35,7 @@ EVERYBODY_TOO = "the same, everybody's totals too"
 PARTS = {
     "reading": ("Source",),
     "functions": ("ProcessTable",),
-    "totals": ("GroupAggregate",),
-    "ranks, MVPs' join": ("Rank", "Join"),
+    "ranks, joins": ("Rank", "Join", "GroupAggregate"),
     "hot streaks": ("GlobalWindow", "Window"),
     "checkpoints": ("AsyncOperations", "rocksdb:"),
     "garbage": ("GC Thread", "G1 "),
