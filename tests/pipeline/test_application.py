@@ -84,6 +84,8 @@ def _write_configuration(own: Stack) -> None:
         "high-availability.type": "zookeeper",
         "high-availability.zookeeper.quorum": f"{host}:{own.settings.zookeeper_port}",
         "high-availability.cluster-id": "/application",
+        # A JobManager that was killed leads until then.
+        "high-availability.zookeeper.client.session-timeout": "5 s",
         "high-availability.jobmanager.port": rpc,
         "rest.port": rest_port,
         "blob.server.port": blob,

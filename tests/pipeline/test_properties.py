@@ -209,7 +209,8 @@ def test_hot_streaks_are_the_oracles_in_every_window(played, seed):
             windows[row["window_end"]].append(row)
         for window_end in range(FIRST_SURE_WINDOW, START + (LENGTH_SECONDS + 12) * SECOND, SLIDE):
             rows = [row | {"window_rows": len(windows[window_end])} for row in windows[window_end]]
-            found = bounded.ranked({"hot_streaks": rows})["hot_streaks"]
+            # Most windows of a game have no streak.
+            found = bounded.ranked({"hot_streaks": rows})["hot_streaks"] if rows else []
             assert found == oracle.hot_streaks(played.events[game], window_end)
 
     expect(played, seed, check)
