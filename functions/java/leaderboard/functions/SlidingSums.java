@@ -119,10 +119,8 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
         long before = size == 0 ? end - windows[0] : key.slides.get(size - 1).end;
         if (before != end) {
             if (!key.slides.remove(current)) {
-                for (long told = end; told < end + windows[0]; told += slideMillis) {
-                    if (told < before || told >= before + windows[0]) {
-                        clock.registerOnTime(told - 1); // else the slide before has seen to it
-                    }
+                if (end < before || end >= before + windows[0]) {
+                    clock.registerOnTime(end - 1); // else the slide before has seen to it
                 }
                 long longest = windows[windows.length - 1];
                 key.slides.removeIf(slide -> slide.end - 1 + longest <= watermark);
@@ -140,13 +138,28 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
             return;
         }
         if (clock.time() != key.forgetTimer) {
-            tell(key, clock.time() + 1);
+            long end = clock.time() + 1;
+            tell(key, end);
+            tellNext(key, end + slideMillis, clock);
         } else if (key.forgottenAt <= clock.time()) {
             kept.clear();
         } else {
             key.forgetTimer = key.forgottenAt;
             clock.registerOnTime(key.forgetTimer);
             changed(kept, 0, key);
+        }
+    }
+
+    /** Sees to the next windows with a row in the shortest: one timer at a time is enough. */
+    private void tellNext(Slides key, long end, TimeContext<Long> clock) {
+        long next = Long.MAX_VALUE;
+        for (Slide slide : key.slides) {
+            if (slide.end + windows[0] > end) {
+                next = Math.min(next, Math.max(slide.end, end) - 1);
+            }
+        }
+        if (next < Long.MAX_VALUE) {
+            clock.registerOnTime(next);
         }
     }
 
