@@ -10,6 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import altair as alt
+
+# Altair looks into it when it is there, also while another thread has loaded half of it: a plot
+# fails then, and with it the page. Here it is loaded whole, under Python's lock.
+import pandas  # noqa: F401
 import streamlit as st
 
 from boards import history

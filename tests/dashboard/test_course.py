@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,12 +11,19 @@ import pytest
 from boards.history import COURSE_POINTS, Step, step_width
 from dashboard.course import MOST_LINES, by_time, drawn, rank_chart, ticks, times, value_chart
 from games.score import TOP_PLAYERS, TOP_TEAMS
+from settings import PROJECT
 
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
 
 def step(minutes: float, rank: int | None = 1, value: float | None = 10) -> Step:
     return Step(NOON + timedelta(minutes=minutes), rank, value)
+
+
+def test_no_plot_finds_half_of_pandas():
+    """It is whole as soon as there are plots, and no thread has to load it later."""
+    code = "import sys; import dashboard.course; assert sys.modules['pandas'].Timestamp"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
 
 
 def test_a_line_breaks_where_somebody_was_off_the_board():

@@ -134,6 +134,12 @@ def test_windows_of_one_slide_end_together(sums):
     ]
 
 
+def test_each_window_is_told_once_in_whatever_order_its_rows_come(sums):
+    given = [("a", millis, 1, "A") for millis in (8_500, 2_500, 5_500, 3_500)]
+    told = [(end, counts[0]) for _, end, _, counts, _ in sums(*given, lag=60_000)]
+    assert told == [(3, 1), (4, 2), (5, 1), (6, 1), (7, 1), (9, 1), (10, 1)]
+
+
 def test_a_row_behind_the_watermark_is_left_out(sums):
     given = ("a", 100, 1, "A"), ("b", 5_000, 2, "B"), ("a", 4_900, 4, "A")
     assert [row for row in sums(*given, lag=0) if row[0] == "a"] == [
