@@ -10,7 +10,7 @@ import pytest
 import games
 from boards.sinks import sink
 from jobs import environment as flink_environment
-from jobs.plans import stateful_operators
+from jobs.plans import rewritten, stateful_operators
 from settings import Settings
 
 SETTINGS = Settings()
@@ -107,6 +107,34 @@ def test_totals_are_remembered_until_nobody_can_change_them(environment):
 def test_the_last_of_a_keys_running_totals_is_kept_by_who_replaces_it(plans, name, aggregates):
     assert plans[name].count("[running_totals(") > 0
     assert plans[name].count("GroupAggregate(") == aggregates
+
+
+@pytest.mark.parametrize(
+    ("call", "aggregates"),
+    [
+        ("MAX(total_score)", 0),
+        ("LAST_VALUE(team_name)", 0),
+        ("MAX(player_total)", 1),  # that of one team, and so not the last row's
+        ("MAX(total_score) FILTER (WHERE events > 3)", 1),
+        ("LAST_VALUE(NULLIF(team_name, 'Red Fox'))", 1),
+        ("SUM(total_score)", 1),
+        ("COUNT(*)", 1),
+    ],
+)
+def test_an_aggregate_that_says_more_than_the_last_row_is_kept(environment, call, aggregates):
+    environment.execute_sql("DROP TEMPORARY TABLE IF EXISTS nowhere")
+    environment.execute_sql(
+        "CREATE TEMPORARY TABLE nowhere (season_start BIGINT, user_id STRING, found STRING, "
+        "PRIMARY KEY (season_start, user_id) NOT ENFORCED) WITH ('connector' = 'blackhole')"
+    )
+    statements = environment.create_statement_set()
+    statements.add_insert_sql(
+        f"INSERT INTO nowhere SELECT season_start, user_id, CAST({call} AS STRING) "
+        "FROM player_season_totals GROUP BY season_start, user_id"
+    )
+    plan = rewritten(json.loads(statements._j_statement_set.compilePlan().asJsonString()))
+    kinds = [node["type"] for node in plan["nodes"]]
+    assert sum("group-aggregate" in kind for kind in kinds) == aggregates
 
 
 def test_totals_take_in_batches_by_the_clock_and_nothing_else_does(environment):
