@@ -228,10 +228,12 @@ def _without_last_totals(graph: Graph) -> None:
 def _tells_last_totals(graph: Graph, aggregate: Node) -> bool:
     """Whether an aggregate says of a key what the last row of running_totals for it says."""
     exchange = graph.source(aggregate)
-    calc = function = graph.source(exchange) if _is(exchange, "exchange") else exchange
+    if not _is(exchange, "exchange"):
+        return False
+    calc = function = graph.source(exchange)
     while _is(function, "calc"):
         function = graph.source(function)
-    if calc in (exchange, function) or _name(function) != "running_totals":
+    if calc is function or _name(function) != "running_totals":
         return False
     operands = function["functionCall"]["operands"]
     split_by, latest = (len(operands[at].get("operands", [])) for at in (SPLIT_BY, LATEST))
@@ -241,7 +243,7 @@ def _tells_last_totals(graph: Graph, aggregate: Node) -> bool:
     keys = {_origin(graph, calc, column) for column in aggregate["grouping"]}
     is_whole = keys == {0, 1}
     growing = range(sums + (3 if is_whole and split_by else 0), sums + 7)
-    # LAST_VALUE goes by what is not NULL, which no column is again that once was not.
+    # LAST_VALUE skips NULL; a column that once had a value keeps one.
     told = {LAST_VALUE: range(sums + 7), MAX: growing}
     return (is_whole or keys == set(range(2 + split_by))) and all(
         call["filterArg"] < 0
