@@ -19,9 +19,17 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${keeper_role}') THEN
         CREATE ROLE ${keeper_role} LOGIN;
     END IF;
+    -- It never falls: jobs of games that are not created now may run.
+    EXECUTE format(
+        'ALTER ROLE ${flink_role} CONNECTION LIMIT %s',
+        (
+            SELECT GREATEST(rolconnlimit, ${flink_connections}) FROM pg_roles
+            WHERE rolname = '${flink_role}'
+        )
+    );
 END
 $$$$;
-ALTER ROLE ${flink_role} PASSWORD '${flink_password}' CONNECTION LIMIT ${flink_connections};
+ALTER ROLE ${flink_role} PASSWORD '${flink_password}';
 ALTER ROLE ${reader_role} PASSWORD '${reader_password}' CONNECTION LIMIT 20;
 ALTER ROLE ${moderator_role} PASSWORD '${moderator_password}' CONNECTION LIMIT 5;
 ALTER ROLE ${keeper_role} PASSWORD '${keeper_password}' CONNECTION LIMIT 5;

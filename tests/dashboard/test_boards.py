@@ -15,6 +15,7 @@ from boards.snapshot import Boards
 from clients import kafka as broker
 from clients import postgres
 from clients.errors import BoardsUnavailable
+from games import load
 from games.score import GAME, HOT_STREAKS, TOP_TEAMS
 from settings import Settings
 
@@ -308,6 +309,22 @@ def test_old_rows_go_as_the_season_that_is_set_now_says(stores, season):
         assert cursor.fetchone() == ((2,) if season == "all" else (1,))
         cursor.execute("TRUNCATE flink.member_totals")
     sinks.sink("postgres", stores.settings).create([GAME])
+
+
+def test_a_game_that_is_created_takes_no_connection_from_jobs_of_others(stores):
+    def most_connections():
+        with (
+            closing(postgres.connect(postgres.admin_dsn(stores.settings))) as db,
+            db.cursor() as cursor,
+        ):
+            cursor.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'leaderboard_flink'")
+            return cursor.fetchone()[0]
+
+    own = sinks.sink("postgres", stores.settings)
+    own.create([GAME])
+    before = most_connections()
+    own.create([load("spins")])  # has fewer tables
+    assert most_connections() == before
 
 
 def test_events_are_kept_as_long_as_a_longer_season_needs_and_never_shorter(stores):

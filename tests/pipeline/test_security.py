@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
@@ -71,9 +72,21 @@ def family(settings: Settings) -> list[psutil.Process]:
     return [supervisor, *supervisor.children(recursive=True)]
 
 
+def told(
+    processes: list[psutil.Process], question: Callable[[psutil.Process], Any]
+) -> list[tuple[psutil.Process, Any]]:
+    """What each process says, without those that have ended: PostgreSQL has one a connection."""
+    answers = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            answers.append((process, question(process)))
+    return answers
+
+
 def listening(processes: list[psutil.Process]) -> dict[int, str]:
     """Every TCP port that these processes listen on, with its address."""
-    connections = [each for process in processes for each in process.net_connections("tcp")]
+    asked = told(processes, lambda process: process.net_connections("tcp"))
+    connections = [each for _, opened in asked for each in opened]
     return {
         each.laddr.port: each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN
     }
@@ -161,9 +174,10 @@ def everything(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def test_no_argument_and_no_environment_holds_a_password(running, secrets):
-    for process in family(running):
-        assert not shown(" ".join(process.cmdline()), secrets), process
-        assert not shown(str(process.environ()), secrets), process
+    for process, words in told(family(running), psutil.Process.cmdline):
+        assert not shown(" ".join(words), secrets), process
+    for process, environment in told(family(running), psutil.Process.environ):
+        assert not shown(str(environment), secrets), process
     for service in services.services(running):
         assert not shown(f"{service.command}", secrets), service.name
 

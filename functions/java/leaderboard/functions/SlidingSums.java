@@ -35,6 +35,7 @@ import org.apache.flink.table.types.inference.StaticArgumentTrait;
  */
 public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
     private static final long serialVersionUID = 1L;
+    private static final int SUM = 1, COUNT = 2, WIDTH = 3; // of a slide's numbers
 
     private final int summed = column("summed", BIGINT);
     private final long slideMillis = number("slide_millis");
@@ -53,20 +54,13 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
         gives(DataTypes.ARRAY(DataTypes.BIGINT().notNull()), "sums", "counts");
     }
 
-    /** What is known of a key. */
+    /** What is known of a key. Numbers in one array: a checkpoint copies and writes them at once. */
     public static class Slides {
-        public List<Slide> slides = new ArrayList<>(1); // the last is the last that had a row
+        public long[] slides = {}; // of each its end, sum and count; the last had the last row
         public byte[][] latest;
+        public Map<Long, byte[][]> former = new HashMap<>(0); // of slides that had others, by end
         public long forgottenAt;
         public long forgetTimer;
-    }
-
-    /** What a key did in a slide. */
-    public static class Slide {
-        public long end;
-        public long sum;
-        public long count;
-        public byte[][] latest; // when its last row came; null while it is the key's
     }
 
     public void eval(Context context, MapView<Integer, Slides> kept, RowData row, Object... rest)
@@ -81,9 +75,9 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
         }
         learn(key, texts(row, latest));
         if (end - 1 > watermark) {
-            Slide slide = slide(key, end, watermark, clock);
-            slide.sum += row.getLong(summed);
-            slide.count++;
+            int last = last(key, end, watermark, clock);
+            key.slides[last + SUM] += row.getLong(summed);
+            key.slides[last + COUNT]++;
         }
         if (keptMillis > 0) {
             key.forgottenAt = Math.max(key.forgottenAt, end + keptMillis);
@@ -101,34 +95,41 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
             texts[i] = texts[i] == null ? key.latest[i] : texts[i];
         }
         if (!Arrays.deepEquals(texts, key.latest)) {
-            for (Slide slide : key.slides) {
-                slide.latest = slide.latest == null ? key.latest : slide.latest;
+            for (int i = 0; i < key.slides.length; i += WIDTH) {
+                key.former.putIfAbsent(key.slides[i], key.latest);
             }
             key.latest = texts;
         }
     }
 
-    /** The slide that ends then, made the last. */
-    private Slide slide(Slides key, long end, long watermark, TimeContext<Long> clock) {
-        Slide current = new Slide();
-        current.end = end;
-        for (Slide slide : key.slides) {
-            current = slide.end == end ? slide : current;
+    /** The place of the slide that ends then, made the last. */
+    private int last(Slides key, long end, long watermark, TimeContext<Long> clock) {
+        int size = key.slides.length;
+        key.former.remove(end);
+        if (size > 0 && key.slides[size - WIDTH] == end) {
+            return size - WIDTH;
         }
-        int size = key.slides.size();
-        long before = size == 0 ? end - windows[0] : key.slides.get(size - 1).end;
-        if (before != end) {
-            if (!key.slides.remove(current)) {
-                if (end < before || end >= before + windows[0]) {
-                    clock.registerOnTime(end - 1); // else the slide before has seen to it
-                }
-                long longest = windows[windows.length - 1];
-                key.slides.removeIf(slide -> slide.end - 1 + longest <= watermark);
+        long before = size == 0 ? end - windows[0] : key.slides[size - WIDTH];
+        long longest = windows[windows.length - 1];
+        long[] slides = new long[size + WIDTH];
+        long[] last = {end, 0, 0};
+        int place = 0;
+        for (int i = 0; i < size; i += WIDTH) {
+            if (key.slides[i] == end) {
+                System.arraycopy(key.slides, i, last, 0, WIDTH);
+            } else if (key.slides[i] - 1 + longest > watermark) {
+                System.arraycopy(key.slides, i, slides, place, WIDTH);
+                place += WIDTH;
+            } else {
+                key.former.remove(key.slides[i]);
             }
-            key.slides.add(current);
         }
-        current.latest = null;
-        return current;
+        if (last[COUNT] == 0 && (end < before || end >= before + windows[0])) {
+            clock.registerOnTime(end - 1); // else the slide before has seen to it
+        }
+        System.arraycopy(last, 0, slides, place, WIDTH);
+        key.slides = Arrays.copyOf(slides, place + WIDTH);
+        return place;
     }
 
     public void onTimer(OnTimerContext context, MapView<Integer, Slides> kept) throws Exception {
@@ -153,9 +154,9 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
     /** Sees to the next windows with a row in the shortest: one timer at a time is enough. */
     private void tellNext(Slides key, long end, TimeContext<Long> clock) {
         long next = Long.MAX_VALUE;
-        for (Slide slide : key.slides) {
-            if (slide.end + windows[0] > end) {
-                next = Math.min(next, Math.max(slide.end, end) - 1);
+        for (int i = 0; i < key.slides.length; i += WIDTH) {
+            if (key.slides[i] + windows[0] > end) {
+                next = Math.min(next, Math.max(key.slides[i], end) - 1);
             }
         }
         if (next < Long.MAX_VALUE) {
@@ -167,12 +168,13 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
         long[] sums = new long[windows.length];
         long[] counts = new long[windows.length];
         byte[][] texts = key.latest;
-        for (Slide slide : key.slides) {
+        for (int place = 0; place < key.slides.length; place += WIDTH) {
+            long slide = key.slides[place];
             for (int i = 0; i < windows.length; i++) {
-                if (slide.end <= end && slide.end > end - windows[i]) {
-                    sums[i] += slide.sum;
-                    counts[i] += slide.count;
-                    texts = i > 0 ? texts : slide.latest == null ? key.latest : slide.latest;
+                if (slide <= end && slide > end - windows[i]) {
+                    sums[i] += key.slides[place + SUM];
+                    counts[i] += key.slides[place + COUNT];
+                    texts = i > 0 ? texts : key.former.getOrDefault(slide, key.latest);
                 }
             }
         }
