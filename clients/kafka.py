@@ -31,8 +31,9 @@ READING = {
     # Partitions are read in small turns. In a backlog, the turns of the other partitions would
     # otherwise last so long that a partition passes for a silent one, and its events for late
     # ones. A turn lasts longest when a job has just started: `silent_partition_seconds` allows
-    # for a slow machine.
-    "max.partition.fetch.bytes": "65536",
+    # for a slow machine. With smaller turns, a reader could not catch up while the cores are busy:
+    # it gets one turn of each partition for a question.
+    "max.partition.fetch.bytes": "262144",
 }
 
 Client = TypeVar("Client", KafkaConsumer, KafkaProducer, KafkaAdminClient)
