@@ -24,6 +24,7 @@ PLANNER = "flink-table-planner.jar"
 # Of the TaskManager: what native/flink.yaml and Flink's defaults reserve, and a heap of 300 MB.
 LEAST_TASKMANAGER_MB = 1280
 CHECKPOINT_THREADS = "AsyncOperations"  # in which operators write their state, as Linux knows them
+LOWEST_PRIORITY = 19
 
 
 def complete_library(settings: Settings) -> None:
@@ -105,17 +106,17 @@ def task_slots(settings: Settings) -> int:
 
 
 def put_events_first(taskmanager: psutil.Process) -> None:
-    """Let the threads that write checkpoints have only what is left of the cores, on Linux.
+    """Let the threads that write checkpoints give way to those that process events, on Linux.
 
-    All operators write their state at once, and would take the cores from the events for a second
-    or two: with a lower priority, too, where the kernel lets a thread finish its turn. Flink has no
-    setting for that.
+    All operators write their state at once. With the same priority, they would take the cores from
+    the events for a second or two. With `SCHED_IDLE`, a checkpoint beside a backlog would take
+    most of a minute. Flink has no setting for that.
     """
     for name in Path(f"/proc/{taskmanager.pid}/task").glob("*/comm"):
         # A thread, or the TaskManager, may just have ended.
         with suppress(FileNotFoundError, ProcessLookupError):
             if name.read_text().strip() == CHECKPOINT_THREADS:
-                os.sched_setscheduler(int(name.parent.name), os.SCHED_IDLE, os.sched_param(0))
+                os.setpriority(os.PRIO_PROCESS, int(name.parent.name), LOWEST_PRIORITY)
 
 
 def is_own(settings: Settings) -> bool:
