@@ -32,7 +32,7 @@ READING = {
     # otherwise last so long that a partition passes for a silent one, and its events for late
     # ones. A turn lasts longest when a job has just started: `silent_partition_seconds` allows
     # for a slow machine. With smaller turns, a reader could not catch up while the cores are busy:
-    # it gets one turn of each partition for a question.
+    # a fetch brings one turn of each partition.
     "max.partition.fetch.bytes": "262144",
 }
 

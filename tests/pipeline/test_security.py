@@ -75,7 +75,7 @@ def family(settings: Settings) -> list[psutil.Process]:
 def told(
     processes: list[psutil.Process], question: Callable[[psutil.Process], Any]
 ) -> list[tuple[psutil.Process, Any]]:
-    """What each process says, without those that have ended: PostgreSQL has one a connection."""
+    """What each process says, without those that have ended meanwhile."""
     answers = []
     for process in processes:
         with suppress(psutil.NoSuchProcess):

@@ -112,11 +112,11 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
         long before = size == 0 ? end - windows[0] : key.slides[size - WIDTH];
         long longest = windows[windows.length - 1];
         long[] slides = new long[size + WIDTH];
-        long[] last = {end, 0, 0};
+        long[] slide = {end, 0, 0};
         int place = 0;
         for (int i = 0; i < size; i += WIDTH) {
             if (key.slides[i] == end) {
-                System.arraycopy(key.slides, i, last, 0, WIDTH);
+                System.arraycopy(key.slides, i, slide, 0, WIDTH);
             } else if (key.slides[i] - 1 + longest > watermark) {
                 System.arraycopy(key.slides, i, slides, place, WIDTH);
                 place += WIDTH;
@@ -124,10 +124,10 @@ public final class SlidingSums extends KeyedFunction<SlidingSums.Slides> {
                 key.former.remove(key.slides[i]);
             }
         }
-        if (last[COUNT] == 0 && (end < before || end >= before + windows[0])) {
+        if (slide[COUNT] == 0 && (end < before || end >= before + windows[0])) {
             clock.registerOnTime(end - 1); // else the slide before has seen to it
         }
-        System.arraycopy(last, 0, slides, place, WIDTH);
+        System.arraycopy(slide, 0, slides, place, WIDTH);
         key.slides = Arrays.copyOf(slides, place + WIDTH);
         return place;
     }
