@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -244,9 +244,20 @@ def running(state: Path, *services: str, **settings: Any) -> Iterator[Stack]:
     try:
         stack.run("compose", "start", *services)
         stack.run("compose", "create")
-        yield stack
+        with warm_java(stack) if "jobmanager" in services else nullcontext(stack) as warm:
+            yield warm
     finally:
         stack.run("compose", "stop")
+
+
+@contextmanager
+def warm_java(stack: Stack) -> Iterator[Stack]:
+    """The same with one Java for all commands that submit jobs."""
+    command = [sys.executable, "-m", "tests.warm_java"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=stack.environment, cwd=PROJECT, **pipes) as java:
+        port = java.stdout.readline().strip()
+        yield replace(stack, environment=stack.environment | {"PYFLINK_GATEWAY_PORT": port})
 
 
 @contextmanager

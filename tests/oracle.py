@@ -147,6 +147,8 @@ def _without_surrogates(value: object) -> object:
 def whole_number(value: object, name: str) -> Decimal:
     require(value is not None, f"{name} missing")
     text = value if isinstance(value, str) else ""
+    if text.isascii() and text.isdigit() and len(text) <= 18:  # as nearly all are
+        return Decimal(text)
     require(NUMBER.fullmatch(text) is not None, f"{name} not a whole number")
     with localcontext(Emax=MAX_EMAX, Emin=MIN_EMIN, prec=MAX_PREC):
         number = Decimal(text)
@@ -232,7 +234,7 @@ class Total:
         self.team_id, self.team_name = event.team_id, event.team_name
 
 
-@dataclass
+@dataclass(eq=False)
 class Totals:
     """Totals of the season that starts then, by team, player, and player within a team.
 

@@ -174,7 +174,7 @@ class System:
         eventually(lambda: self._expect(totals))
 
     def _expect(self, totals: oracle.Totals) -> None:
-        expect_boards(sink_of(self.sink, self.stack.settings).read(GAME), totals.all_events)
+        expect_boards(sink_of(self.sink, self.stack.settings).read(GAME), totals)
 
 
 @contextmanager

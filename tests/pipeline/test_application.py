@@ -92,6 +92,7 @@ def _write_configuration(own: Stack) -> None:
         "taskmanager.rpc.port": taskmanager,
         "taskmanager.data.port": data,
     }
+    given["env.java.opts.taskmanager"] += f" {own.settings.flink_taskmanager_java_options}"
     conf = own.settings.state / "conf" / "flink"
     conf.mkdir(parents=True)
     YAML().dump(given, conf / "config.yaml")

@@ -176,7 +176,7 @@ def await_boards(stack: Stack, sink: str, ids: dict[int, dict], special: dict[by
     records, reasons = as_json(stack.records(), ids, special)
     totals = oracle.totals(oracle.accepted(records))
     own = sink_of(sink, stack.settings)
-    eventually(lambda: expect_boards(own.read(GAME), totals.all_events))
+    eventually(lambda: expect_boards(own.read(GAME), totals))
     return Run(records, oracle.rejected(records) | reasons, totals)
 
 
