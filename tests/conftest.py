@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from subprocess import DEVNULL
+from subprocess import DEVNULL, PIPE
 from typing import IO, Any
 
 import pytest
@@ -254,8 +254,10 @@ def running(state: Path, *services: str, **settings: Any) -> Iterator[Stack]:
 def warm_java(stack: Stack) -> Iterator[Stack]:
     """The same with one Java for all commands that submit jobs."""
     command = [sys.executable, "-m", "tests.warm_java"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=stack.environment, cwd=PROJECT, **pipes) as java:
+    with subprocess.Popen(
+        command, env=stack.environment, cwd=PROJECT, stdin=PIPE, stdout=PIPE, text=True
+    ) as java:
+        assert java.stdout
         port = java.stdout.readline().strip()
         yield replace(stack, environment=stack.environment | {"PYFLINK_GATEWAY_PORT": port})
 
