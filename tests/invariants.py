@@ -21,7 +21,7 @@ from settings import Settings
 from tests import oracle
 from tests.oracle import Event, Totals
 
-READ_EVERY_SECONDS = 0.05
+READ_EVERY_SECONDS = 0.02
 GAME = games.load("score")
 
 
@@ -137,7 +137,7 @@ class History:
 
 
 class Reader(History):
-    """Reads a sink's boards in the background, every 50 ms by default, until it is left."""
+    """Reads a sink's boards in the background, every 20 ms by default, until it is left."""
 
     def __init__(
         self,

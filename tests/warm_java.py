@@ -12,10 +12,10 @@ from jobs import environment
 from settings import settings
 
 environment.table_environment(settings)
-java = get_gateway().jvm
+jvm = get_gateway().jvm
 # Beside the server for this process, which ends Java when the process that it has served ends.
-server = java.org.apache.flink.api.python.shaded.py4j.GatewayServer(
-    java.java.util.concurrent.ConcurrentHashMap(), 0
+server = jvm.org.apache.flink.api.python.shaded.py4j.GatewayServer(
+    jvm.java.util.concurrent.ConcurrentHashMap(), 0
 )
 server.start()
 print(server.getListeningPort(), flush=True)

@@ -21,7 +21,7 @@ from kafka import KafkaProducer
 
 import games
 from boards.sinks import sink
-from clients import postgres
+from clients import flink, postgres
 from generator.actions.events import Actions
 from tests import actions_oracle, bounded, hostile, oracle
 from tests.conftest import Stack, eventually
@@ -181,11 +181,25 @@ def test_all_is_exact_in_kafka_and_no_score_counts_twice(own, in_kafka):
 
 
 def test_a_rebuild_sends_no_score_again(own, in_kafka):
+    await_checkpoints(own)
     sent = own.records_sent()
     own.run("jobs", "action_counts", "action_scores", "--rebuild")
     expect_all(own, "kafka")
     # At most what was sent since the last checkpoint.
     assert own.records_sent() - sent <= 520
+
+
+def await_checkpoints(own: Stack) -> None:
+    """Wait until each job has completed a checkpoint that began after this."""
+    since_millis = time.time() * 1000
+
+    def check() -> None:
+        for job_id in flink.running(own.settings).values():
+            completed = flink.latest_checkpoint(own.settings, job_id)
+            assert completed
+            assert completed["trigger_timestamp"] > since_millis
+
+    eventually(check)
 
 
 def test_the_reader_sees_the_boards_and_nothing_else(own, in_postgres):
