@@ -37,6 +37,7 @@ FIRST = ("nice", "-n", "-10")
 # service that starts late still finds it free.
 OWN_PORTS = range(20_000, 32_768)
 HOLDERS: list[socket.socket] = []
+WARM_JAVA = "PYFLINK_GATEWAY_PORT"  # by which PyFlink finds it
 PIPELINE = ("postgres", "zookeeper", "kafka", "jobmanager", "taskmanager")
 PORTS = [name for name, default, _ in settings_module.SETTINGS if name.endswith("_port")]
 
@@ -259,7 +260,7 @@ def warm_java(stack: Stack) -> Iterator[Stack]:
     ) as java:
         assert java.stdout
         port = java.stdout.readline().strip()
-        yield replace(stack, environment=stack.environment | {"PYFLINK_GATEWAY_PORT": port})
+        yield replace(stack, environment=stack.environment | {WARM_JAVA: port})
 
 
 @contextmanager

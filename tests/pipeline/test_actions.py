@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -24,7 +25,7 @@ from boards.sinks import sink
 from clients import flink, postgres
 from generator.actions.events import Actions
 from tests import actions_oracle, bounded, hostile, oracle
-from tests.conftest import Stack, eventually
+from tests.conftest import WARM_JAVA, Stack, eventually
 from tests.oracle import Record
 
 GAME = games.load("actions")
@@ -51,6 +52,9 @@ def own(stack: Stack) -> Iterator[Stack]:
         topic="scores-of-actions",
         postgres_url=bounded.database(stack, "actions"),
     )
+    # Each command with a Java of its own, as when a person calls it.
+    cold = {name: own.environment[name] for name in own.environment if name != WARM_JAVA}
+    own = replace(own, environment=cold)
     own.run("compose", "create")
     yield own
     stack.cancel_jobs()
