@@ -22,7 +22,7 @@ from kafka import KafkaProducer
 
 import games
 from boards.sinks import sink
-from clients import flink, postgres
+from clients import postgres
 from generator.actions.events import Actions
 from tests import actions_oracle, bounded, hostile, oracle
 from tests.conftest import WARM_JAVA, Stack, eventually
@@ -52,7 +52,8 @@ def own(stack: Stack) -> Iterator[Stack]:
         topic="scores-of-actions",
         postgres_url=bounded.database(stack, "actions"),
     )
-    # Each command with a Java of its own, as when a person calls it.
+    # Each command with a Java of its own: after a quick rebuild, on a quiet machine, all scores
+    # were sent again in two of three runs. Why is not known.
     cold = {name: own.environment[name] for name in own.environment if name != WARM_JAVA}
     own = replace(own, environment=cold)
     own.run("compose", "create")
@@ -185,25 +186,11 @@ def test_all_is_exact_in_kafka_and_no_score_counts_twice(own, in_kafka):
 
 
 def test_a_rebuild_sends_no_score_again(own, in_kafka):
-    await_checkpoints(own)
     sent = own.records_sent()
     own.run("jobs", "action_counts", "action_scores", "--rebuild")
     expect_all(own, "kafka")
     # At most what was sent since the last checkpoint.
     assert own.records_sent() - sent <= 520
-
-
-def await_checkpoints(own: Stack) -> None:
-    """Wait until each job has completed a checkpoint that began after this."""
-    since_millis = time.time() * 1000
-
-    def check() -> None:
-        for job_id in flink.running(own.settings).values():
-            completed = flink.latest_checkpoint(own.settings, job_id)
-            assert completed
-            assert completed["trigger_timestamp"] > since_millis
-
-    eventually(check)
 
 
 def test_the_reader_sees_the_boards_and_nothing_else(own, in_postgres):
